@@ -1,0 +1,48 @@
+# `make demo` and `make test` need nothing but Python >= 3.11 with venv: each installs what it needs into .venv.
+PYTHON ?= python3
+DURATION ?= 15
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: help demo test check bench requirements dist clean
+
+help:
+	@echo "make demo          watch registrations live for $(DURATION) s (DURATION=60 for longer)"
+	@echo "make test          run all tests (ARGS='-k digest' for some)"
+	@echo "make check         ruff and mypy --strict"
+	@echo "make bench         benchmarks, with their bars"
+	@echo "make requirements  catalogue rows that no test names"
+	@echo "make dist          wheel and sdist into dist/"
+	@echo "make clean         remove .venv and caches"
+
+demo: .venv/daemon.installed
+	$(BIN)/sipcore demo --duration $(DURATION)
+
+test: .venv/test.installed
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/test.installed
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+bench: .venv/test.installed
+	$(BIN)/python -m benchmarks
+
+requirements: .venv/test.installed
+	$(BIN)/python -m pytest --collect-only --quiet --requirements $(ARGS)
+
+dist: .venv/test.installed
+	$(BIN)/pip install --quiet build
+	$(BIN)/python -m build
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# One stamp for each extra; a changed pyproject.toml installs again.
+.venv/%.installed: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --editable '.[$*]'
+	@touch $@
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "sipcore needs Python >= 3.11; name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "no venv module; on Debian: apt-get install python3-venv"; exit 1; }

@@ -1,0 +1,352 @@
+"""`UserAgent`: keeps any number of registrations alive, and hands on what their bindings bring.
+
+The hub: it routes inputs to registrations, transactions and the inbound room, and owns no rule of SIP itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from random import Random
+
+from sipcore.commands import Record
+from sipcore.config import Account, Transport
+from sipcore.endpoint import Endpoint, Listener
+from sipcore.errors import LocalProtocolError, RemoteProtocolError
+from sipcore.events import FlowLost, InboundRequest, InboundResponse, ListenFailed, Listening
+from sipcore.flows import Flow
+from sipcore.inbound import Inbound, allow
+from sipcore.network import Network
+from sipcore.registration import Registration, Wanted
+from sipcore.registration.memory import recall, remember
+from sipcore.syntax.message import Request, Response
+from sipcore.syntax.uri import Uri
+from sipcore.transaction import mismatch
+from sipcore.values import Address, Status
+
+__all__ = ["Snapshot", "UserAgent"]
+
+Snapshot = dict[str, dict[str, object]]
+"""What survives a restart, by registration name: values that JSON can hold, no secrets."""
+
+
+class UserAgent(Endpoint):
+    """The registering side of SIP as a machine without I/O.
+
+    Call its inputs with `now` from one clock, perform the commands and tell the events of `next_output()`, and call
+    `handle_deadline` at `next_deadline()`. `random` must be `random.SystemRandom()` in production: branches, tags and
+    cnonces come from it. `handles` names the methods of inbound requests that the application answers itself.
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[Account] = (),
+        *,
+        random: Random,
+        handles: Iterable[str] = (),
+        snapshot: Mapping[str, Mapping[str, object]] | None = None,
+        now: float = 0.0,
+        wall: float = 0.0,
+    ) -> None:
+        super().__init__(random=random)
+        now = self.advance(now)
+        self.network = Network(self)
+        self.handles = frozenset(handles)
+        self.inbound = Inbound(
+            self, handles=self.handles, by_line=self._name_of_line, by_contact=self._name_of_contact
+        )
+        self.allowed = allow(self.handles)
+        self._registrations: dict[str, Registration] = {}
+        self._leaving: set[Registration] = set()
+        """Removed or replaced, with a binding that is not gone yet; their names may be in use again."""
+        self._heirs: dict[str, list[Registration]] = {}
+        """Who is removed once the registration of that name has a binding."""
+        self._lines: dict[str, Registration] = {}
+        self._texts: dict[str, str] = {}
+        self._listeners: dict[Transport, Listener] = {}
+        self._by_user: dict[str, list[Registration]] | None = None
+        """Registrations by the user part of their Contact."""
+        self._snapshot = {name: (record, now, wall) for name, record in (snapshot or {}).items()}
+        self._closing = False
+        for account in accounts:
+            self.add(account, now=now)
+
+    # --- the application -------------------------------------------------------------------------------------------
+
+    def add(self, account: Account, *, now: float) -> None:
+        """Know a registration. Nothing is sent before `register`. Raises `LocalProtocolError` when the name is taken."""
+        now = self.advance(now)
+        if self._closing:
+            raise LocalProtocolError("the agent is closing")
+        if account.name in self._registrations:
+            raise LocalProtocolError(f"there is a registration {account.name!r} already")
+        self._add(account, now)
+
+    def register(self, name: str, *, now: float) -> None:
+        """Keep it registered from now on; when it is already, refresh it now. Raises `LocalProtocolError`."""
+        now = self.advance(now)
+        self._find(name).register(now)
+        self.settle(now)
+
+    def unregister(self, name: str, *, all: bool = False, now: float) -> None:  # noqa: A002  the word of the field
+        """Remove the binding; with `all` those of other devices, too (RFC 3261 section 10.2.2).
+
+        `register` brings it back. Raises `LocalProtocolError`.
+        """
+        now = self.advance(now)
+        self._find(name).unregister(now, everything=all)
+        self.settle(now)
+
+    def remove(self, name: str, *, now: float) -> None:
+        """Remove the binding and forget the registration: its last status is Stopped. Raises `LocalProtocolError`."""
+        now = self.advance(now)
+        registration = self._find(name)
+        self._leaving.add(registration)
+        registration.remove(now)
+        self.settle(now)
+
+    def reload(self, accounts: Iterable[Account], *, now: float) -> None:
+        """Have exactly these registrations, and have them registered; what did not change is not touched.
+
+        A change of address of record or registrar registers the new one first and then removes the old; any other
+        change keeps Call-ID, CSeq and flow. New ones start at once, removed ones are un-registered and Stopped.
+        Raises `LocalProtocolError`, and changes nothing, when two accounts have one name.
+        """
+        now = self.advance(now)
+        wanted: dict[str, Account] = {}
+        for account in accounts:
+            if wanted.setdefault(account.name, account) is not account:
+                raise LocalProtocolError(f"there are two registrations {account.name!r}")
+        for name in [name for name in self._registrations if name not in wanted]:
+            self.remove(name, now=now)
+        for name, account in wanted.items():
+            old = self._registrations.get(name)
+            if old is None or old.wanted is Wanted.GONE:
+                self._add(account, now).register(now)
+            elif (old.account.aor, old.account.registrar) != (account.aor, account.registrar):
+                self._replace(old, account, now)
+            else:
+                old.change(account, now)
+        self.settle(now)
+
+    def close(self, *, now: float, unregister: bool = True) -> None:
+        """Remove all bindings (unless told to leave them), then close all flows; `closed` says when that is done."""
+        now = self.advance(now)
+        self._closing = True
+        for registration in list(self._registrations.values()):
+            self._leaving.add(registration)
+            if not unregister:
+                registration.abandon()
+        for registration in list(self._leaving):
+            registration.successor = None
+            if not registration.stopped:
+                registration.remove(now)
+        self.settle(now)
+
+    def respond(
+        self,
+        request: InboundRequest,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        now: float,
+    ) -> None:
+        """Answer a request that an `InboundRequest` event brought (RFC 3261 section 8.2.6).
+
+        Raises `LocalProtocolError` when it was answered already or is too old, or when a value breaks the grammar.
+        """
+        now = self.advance(now)
+        self.inbound.respond(request, status, reason, headers=headers, body=body, now=now)
+        self.settle(now)
+
+    def resolved(self, query: int, records: Sequence[Record], *, now: float) -> None:
+        """Answer to `Resolve`."""
+        now = self.advance(now)
+        self.network.resolver.answer(query, records, None, now)
+        self.settle(now)
+
+    def resolve_failed(self, query: int, error: str, *, now: float) -> None:
+        """Answer to `Resolve`: there is no address, and `error` says why in words."""
+        now = self.advance(now)
+        self.network.resolver.answer(query, (), error, now)
+        self.settle(now)
+
+    def network_changed(self, *, now: float) -> None:
+        """This host's addresses changed, or it slept: every registration is renewed once, paced."""
+        now = self.advance(now)
+        self.network.resolver.forget()
+        for registration in list(self._registrations.values()):
+            registration.network_changed(now)
+        self.settle(now)
+
+    # --- views -----------------------------------------------------------------------------------------------------
+
+    def status(self, name: str) -> Status:
+        """What is true of one registration. Raises `LocalProtocolError` when there is none of that name."""
+        return self._find(name).status()
+
+    def statuses(self) -> list[Status]:
+        """All registrations, in the order in which they were added."""
+        return [registration.status() for registration in self._registrations.values()]
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all registrations."""
+        return tuple(self._registrations)
+
+    def account(self, name: str) -> Account:
+        """The account of a registration. Raises `LocalProtocolError`."""
+        return self._find(name).account
+
+    @property
+    def closed(self) -> bool:
+        """True when `close` has nothing left to do."""
+        return self._closing and not self._leaving and not self.flows
+
+    def snapshot(self, *, now: float, wall: float) -> Snapshot:
+        """What has to survive a restart: identities and bindings, their times as wall-clock seconds."""
+        now = self.advance(now)
+        return {name: remember(item, now, wall) for name, item in self._registrations.items() if not item.stopped}
+
+    # --- what arrives ----------------------------------------------------------------------------------------------
+
+    def on_response(self, flow: Flow, response: Response, data: bytes, source: Address | None, now: float) -> None:
+        try:
+            branch = response.via.branch
+            transaction = self.network.transactions.find(branch) if branch else None
+            if transaction is None:
+                if self.handles:
+                    self.put(InboundResponse(response=response, data=data, flow=flow.id, source=source))
+                else:
+                    self.drop("a response to no request", flow.id, source)
+                return
+            wrong = mismatch(transaction, response, flow, source)
+        except RemoteProtocolError:
+            self.drop("a response with a malformed header", flow.id, source)
+            return
+        if wrong is not None:
+            self.drop(wrong, flow.id, source)
+            return
+        try:
+            transaction.receive(response, now)
+        except RemoteProtocolError:
+            self.drop("a response with a malformed header", flow.id, source)
+
+    def on_request(self, flow: Flow, request: Request, data: bytes, source: Address | None, now: float) -> None:
+        self.inbound.receive(flow, request, data, source, now)
+
+    def _name_of_line(self, token: str) -> str | None:
+        registration = self._lines.get(token)
+        return None if registration is None else registration.name
+
+    def _name_of_contact(self, uri: Uri) -> str | None:
+        if self._by_user is None:
+            # Made when the first request comes and again after changes, since most agents never need it.
+            self._by_user = {}
+            for registration in self._registrations.values():
+                self._by_user.setdefault(registration.contact_user, []).append(registration)
+        for registration in self._by_user.get(uri.user or "", ()):
+            contact = registration.contact_uri
+            if contact is not None and contact.equivalent(uri):
+                return registration.name
+        return None
+
+    # --- flows and listeners ---------------------------------------------------------------------------------------
+
+    def on_flow_end(self, flow: Flow, error: str, now: float) -> None:
+        self.network.flow_ended(flow, error, now)
+        users, flow.users = flow.users, set()
+        for name in users:
+            registration = self._registrations.get(name)
+            if registration is not None and registration.flow == flow.id:
+                registration.flow_lost(now)
+        if flow.local is not None and not self._closing:
+            self.put(FlowLost(flow=flow.id, remote=flow.remote, error=error, names=tuple(sorted(users))))
+
+    def on_transmit_failed(self, flow: Flow, remote: Address, error: str, now: float) -> None:
+        for transaction in self.network.transactions.on_flow(flow, remote):
+            transaction.flow_lost(error, now)
+
+    def on_listening(self, listener: Listener, now: float) -> None:
+        for transport, wanted in self._listeners.items():
+            if wanted is listener:
+                self.network.listening[transport] = listener.local
+        self.put(Listening(protocol=listener.protocol, local=listener.local))
+
+    def on_listen_failed(self, listener: Listener, error: str, now: float) -> None:
+        self._listeners = {key: value for key, value in self._listeners.items() if value is not listener}
+        self.put(ListenFailed(protocol=listener.protocol, local=listener.local, error=error))
+
+    def settle(self, now: float) -> None:
+        if self._closing and not self._leaving:
+            for listener in list(self.listeners.values()):
+                self.close_listener(listener)
+            for flow in list(self.flows.values()):
+                self.close_flow(flow)
+
+    # --- what registrations need -----------------------------------------------------------------------------------
+
+    def share(self, text: str) -> str:
+        """One object for equal texts, since the accounts of one configuration are much alike."""
+        return self._texts.setdefault(text, text)
+
+    def line_token(self, registration: Registration) -> str:
+        """A token that leads inbound requests to the registration."""
+        token = f"{self.random.getrandbits(64):016x}"
+        self._lines[token] = registration
+        return token
+
+    def left_flow(self, flow: int, name: str) -> None:
+        """The binding of `name` is not on that flow any more."""
+        record = self.flows.get(flow)
+        if record is not None:
+            record.users.discard(name)
+
+    def succeeded(self, registration: Registration, now: float) -> None:
+        """What waited for this binding may go."""
+        for old in self._heirs.pop(registration.name, ()):
+            old.successor = None
+            if old.exchange is None and not old.stopped:
+                old.remove(now)
+
+    def stopped(self, registration: Registration, now: float) -> None:
+        """Forget a registration that has nothing left to do."""
+        self._leaving.discard(registration)
+        if registration.line:
+            self._lines.pop(registration.line, None)
+        if self._registrations.get(registration.name) is registration:
+            del self._registrations[registration.name]
+            self._by_user = None
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _add(self, account: Account, now: float) -> Registration:
+        registration = Registration(self, account, now)
+        self._registrations[account.name] = registration
+        self._by_user = None
+        remembered = self._snapshot.pop(account.name, None)
+        if remembered is not None:
+            record, then, wall = remembered
+            recall(registration, record, then, wall, now)
+            if registration.line:
+                self._lines[registration.line] = registration
+        self._listen(account.transport)
+        return registration
+
+    def _replace(self, old: Registration, account: Account, now: float) -> None:
+        self._leaving.add(old)
+        new = self._add(account, now)
+        old.retire(account.name)
+        self._heirs.setdefault(account.name, []).append(old)
+        new.register(now)
+
+    def _find(self, name: str) -> Registration:
+        try:
+            return self._registrations[name]
+        except KeyError:
+            raise LocalProtocolError(f"there is no registration {name!r}") from None
+
+    def _listen(self, transport: Transport | None) -> None:
+        if transport is not None and transport.listen and transport not in self._listeners:
+            assert transport.local is not None
+            self._listeners[transport] = self.listen(transport.protocol, transport.local)

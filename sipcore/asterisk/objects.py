@@ -1,0 +1,270 @@
+"""From sections to accounts: transports, credentials, the global numbers, and the registrations that name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from sipcore.asterisk.auths import read_credential
+from sipcore.asterisk.options import OPTIONS, Kind, Values, object_type
+from sipcore.asterisk.syntax import FileFault, Section, Sections, decode, nearest, parse_sections
+from sipcore.asterisk.transports import family, next_hop, read_transport
+from sipcore.auth.credentials import Credential
+from sipcore.config import Account, Timing, Transport
+from sipcore.errors import ConfigError, RemoteProtocolError
+from sipcore.profiles import ASTERISK, Profile
+from sipcore.redact import redact_uri
+from sipcore.syntax.grammar import split_list
+from sipcore.syntax.headers import parse_name_addr
+from sipcore.values import Address, Protocol
+
+__all__ = ["DEFAULT_USER_AGENT", "Configuration", "load", "parse"]
+
+DEFAULT_USER_AGENT = "sipcore"
+"""Asterisk always names itself; the version is left out, since it helps nobody but attackers."""
+
+TIMER_B = 32.0
+"""Seconds; Asterisk's default of timer_b, which is also what it waits for the answer to a REGISTER."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What a file says."""
+
+    file: str
+    accounts: tuple[Account, ...]
+    """In the order of the file."""
+    warnings: tuple[str, ...]
+    """What is accepted and may still not be what was meant, as `file:line: text`."""
+    secret: bool
+    """True when the file holds passwords or digests, so that nobody else should be able to read it."""
+    binds: Mapping[tuple[Protocol, Address], str]
+    """The local addresses that transports ask for, each with the `file:line` that asks."""
+
+
+def load(file: str, read: Callable[[str], bytes], *, profile: Profile = ASTERISK) -> Configuration:
+    """Read a pjsip.conf through `read`, which may raise `OSError`. Raises `ConfigError`."""
+    try:
+        data = read(file)
+    except OSError as error:
+        raise FileFault("file", f"cannot be read: {error.strerror or type(error).__name__}", where=file) from None
+    return parse(decode(data), file=file, profile=profile)
+
+
+def parse(text: str, *, file: str = "pjsip.conf", profile: Profile = ASTERISK) -> Configuration:
+    """What the text of a pjsip.conf says, under the given profile. Raises `ConfigError` with `file:line`."""
+    return _Builder(parse_sections(text, file=file), profile).build()
+
+
+class _Named(NamedTuple):
+    transport: Transport
+    where: str
+
+
+_ACCOUNT_OPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "server_uri": "registrar",
+        "client_uri": "aor",
+        "contact_user": "contact_user",
+        "contact_header_params": "contact_header_parameters",
+        "expiration": "expires",
+        "max_random_initial_delay": "max_random_initial_delay",
+        "retry_interval": "retry_interval",
+        "forbidden_retry_interval": "forbidden_retry_interval",
+        "fatal_retry_interval": "fatal_retry_interval",
+        "max_retries": "max_retries",
+        "auth_rejection_permanent": "auth_rejection_permanent",
+        "outbound_proxy": "outbound_proxy",
+        "line": "line",
+        "user_agent": "user_agent",
+    }
+)
+"""The name of each option here, and in `Account`."""
+
+_FILE_NAMES = {ours: theirs for theirs, ours in _ACCOUNT_OPTIONS.items()}
+
+
+class _Builder:
+    def __init__(self, parsed: Sections, profile: Profile) -> None:
+        self.file = parsed.file
+        self.profile = profile
+        self.warnings = list(parsed.warnings)
+        self.objects: dict[str, dict[str, Values]] = {kind: {} for kind in OPTIONS}
+        self.transports: dict[str, _Named] = {}
+        self.credentials: dict[str, Credential] = {}
+        self.user_agent = DEFAULT_USER_AGENT
+        self.common: dict[str, Any] = {"profile": profile}
+        for section in parsed.sections:
+            if not section.template:
+                self.sort(section)
+
+    def sort(self, section: Section) -> None:
+        kind = object_type(section, self.file)
+        values = Values(section, kind, self.file, self.warnings)
+        known = self.objects[kind]
+        single = kind in ("global", "system")
+        earlier = next(iter(known.values()), None) if single else known.get(section.name)
+        if earlier is not None:
+            what = f"a second {kind}" if single else f"a second {kind} of this name"
+            raise FileFault(
+                f"[{section.name}]", f"{what}; the first is in line {earlier.section.line}", where=values.where()
+            )
+        known[section.name] = values
+
+    def build(self) -> Configuration:
+        for values in self.objects["global"].values():
+            self.globals(values)
+        for values in self.objects["system"].values():
+            self.system(values)
+        for name, values in self.objects["transport"].items():
+            self.transports[name] = _Named(read_transport(values), values.where("bind"))
+        for name, values in self.objects["auth"].items():
+            self.credentials[name] = read_credential(values)
+        accounts = tuple(self.account(values) for values in self.objects["registration"].values())
+        if not accounts:
+            self.warnings.append(f"{self.file}: no section of type registration")
+        binds: dict[tuple[Protocol, Address], str] = {}
+        for transport, where in self.transports.values():
+            if transport.local is not None:
+                binds.setdefault((transport.protocol, transport.local), where)
+        return Configuration(
+            file=self.file,
+            accounts=accounts,
+            # A template's trap is told once, not for each registration that inherits it.
+            warnings=tuple(dict.fromkeys(self.warnings)),
+            secret=bool(self.credentials),
+            binds=MappingProxyType(binds),
+        )
+
+    def globals(self, values: Values) -> None:
+        if "max_forwards" in values:
+            self.common["max_forwards"] = values.integer("max_forwards")
+            self.probe(values, "max_forwards", max_forwards=self.common["max_forwards"])
+        if values.text("user_agent"):
+            self.user_agent = values.text("user_agent")
+            self.probe(values, "user_agent", user_agent=self.user_agent)
+
+    def system(self, values: Values) -> None:
+        t1 = values.integer("timer_t1") / 1000 if "timer_t1" in values else 0.5
+        timeout = values.integer("timer_b") / 1000 if "timer_b" in values else TIMER_B
+        if timeout < 64 * t1:
+            if "timer_b" in values:
+                values.warn_about(
+                    "timer_b", f"less than 64 times timer_t1; raised to {64 * t1 * 1000:.0f}, as in Asterisk"
+                )
+            timeout = 64 * t1
+        try:
+            self.common["timing"] = Timing(t1=t1, timeout=timeout)
+        except ConfigError:
+            name = "timer_t1" if "timer_t1" in values and not 0.001 <= t1 <= 50 else "timer_b"
+            raise ConfigError(
+                name,
+                values.text(name),
+                "milliseconds: timer_t1 from 1 to 50000, timer_b to 3600000",
+                where=values.where(name),
+            ) from None
+
+    def probe(self, values: Values, name: str, **options: Any) -> None:
+        # What all registrations inherit is checked once, so that the error names the line that is wrong.
+        try:
+            Account("sip:probe@probe.invalid", **options)
+        except ConfigError as error:
+            raise ConfigError(name, values.text(name), error.expected, where=values.where(name)) from None
+
+    def account(self, values: Values) -> Account:
+        options = dict(self.common)
+        options["name"] = values.section.name
+        options["user_agent"] = self.user_agent
+        for name in ("server_uri", "client_uri"):
+            if not values.text(name):
+                raise values.missing(name, "a SIP URI")
+            options[_ACCOUNT_OPTIONS[name]] = _bare(values.text(name))
+        for name, kind in OPTIONS["registration"].items():
+            if name in values and name in _ACCOUNT_OPTIONS:
+                if kind is Kind.INTEGER:
+                    options[_ACCOUNT_OPTIONS[name]] = values.integer(name)
+                elif kind is Kind.BOOLEAN:
+                    options[_ACCOUNT_OPTIONS[name]] = values.boolean(name)
+        for name in ("contact_user", "user_agent"):
+            if values.text(name):
+                options[name] = values.text(name)
+        if values.text("contact_header_params"):
+            options["contact_header_parameters"] = ";" + values.text("contact_header_params")
+        supported = [
+            tag for tag in ("path", "outbound") if f"support_{tag}" in values and values.boolean(f"support_{tag}")
+        ]
+        options["supported"] = tuple(supported)
+        if values.text("outbound_proxy"):
+            options["outbound_proxy"] = self.proxies(values)
+        options["credentials"] = self.named_credentials(values)
+        self.check_line(values, bool(options.get("line")))
+        options["transport"] = self.transport(values, options)
+        aor = options.pop("aor")
+        try:
+            return Account(aor, **options)
+        except ConfigError as error:
+            name = _FILE_NAMES.get(error.option, error.option)
+            shown = redact_uri(values.text(name)) if name in values else error.value
+            raise ConfigError(name, shown, error.expected, where=values.where(name)) from None
+
+    def check_line(self, values: Values, line: bool) -> None:
+        # Asterisk's rule: the endpoint is what the line identifies, so neither is given without the other.
+        if line and not values.text("endpoint"):
+            raise ConfigError("line", values.text("line"), "needs an endpoint", where=values.where("line"))
+        if values.text("endpoint") and not line:
+            raise ConfigError("endpoint", values.text("endpoint"), "needs line = yes", where=values.where("endpoint"))
+
+    def proxies(self, values: Values) -> tuple[str, ...]:
+        routes = []
+        for item in split_list(values.text("outbound_proxy")):
+            # Without brackets, parameters belong to the URI here; in a Route header they would not.
+            route = item if "<" in item else f"<{item}>"
+            try:
+                uri = parse_name_addr(route).uri
+            except RemoteProtocolError:
+                expected = "a route such as <sip:proxy.example.com\\;lr>"
+                raise ConfigError("outbound_proxy", item, expected, where=values.where("outbound_proxy")) from None
+            if uri.get("lr") is None:
+                values.warn_about("outbound_proxy", "has no \\;lr, so the proxy is asked to route strictly (RFC 2543)")
+            routes.append(route)
+        return tuple(routes)
+
+    def named_credentials(self, values: Values) -> tuple[Credential, ...]:
+        names = [name.strip() for name in values.text("outbound_auth").split(",")]
+        found = []
+        for name in filter(None, names):
+            credential = self.credentials.get(name)
+            if credential is None:
+                hint = nearest(name, list(self.credentials))
+                expected = f"no section [{name}] of type auth{hint}"
+                raise ConfigError("outbound_auth", name, expected, where=values.where("outbound_auth"))
+            found.append(credential)
+        return tuple(found)
+
+    def transport(self, values: Values, options: dict[str, Any]) -> Transport | None:
+        option = "outbound_proxy" if "outbound_proxy" in options else "server_uri"
+        hop = options["outbound_proxy"][0] if option == "outbound_proxy" else f"<{options['registrar']}>"
+        wanted, literal = next_hop(hop, option, values)
+        name = values.text("transport")
+        if name:
+            if name not in self.transports:
+                hint = nearest(name, list(self.transports))
+                expected = f"no section [{name}] of type transport{hint}"
+                raise ConfigError("transport", name, expected, where=values.where("transport"))
+            chosen = self.transports[name].transport
+            if wanted is not None and wanted is not chosen.protocol:
+                values.warn_about(
+                    "transport", f"is {chosen.protocol}, although {option} says transport={wanted.lower()}"
+                )
+            return chosen
+        # As in Asterisk: the first transport of the right kind. Without any the system chooses, where Asterisk fails.
+        for transport, _ in self.transports.values():
+            if transport.protocol is (wanted or Protocol.UDP) and literal in (None, family(transport)):
+                return transport
+        return None
+
+
+def _bare(text: str) -> str:
+    return text[1:-1] if text.startswith("<") and text.endswith(">") else text

@@ -1,0 +1,254 @@
+"""Asterisk's configuration files: sections, options, comments, templates, each with the line it came from.
+
+The rules are those of Asterisk's own reader, but nothing is skipped in silence: where it ignores a line with a warning
+on a console that nobody reads, or cuts a value at a semicolon, this reader refuses or warns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sipcore.errors import ConfigError
+from sipcore.syntax.grammar import check_line
+
+__all__ = ["FileFault", "Option", "Section", "Sections", "decode", "nearest", "parse_sections"]
+
+MAX_LINE = 8191
+"""Characters in a line: what fits into Asterisk's buffer. It skips longer lines."""
+
+MAX_NESTING = 128
+"""Block comments within block comments, as in Asterisk."""
+
+_DIRECTIVES = ("include", "tryinclude", "exec")
+
+
+class FileFault(ConfigError):
+    """A fault of a file that has no value to show, or none that may be shown, since it could be a secret."""
+
+    def __init__(self, option: str, expected: str, *, where: str) -> None:
+        super().__init__(option, None, expected, where=where)
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.option}: {self.expected}"
+
+
+class Option(NamedTuple):
+    """One `name = value`."""
+
+    name: str
+    """In lower case; names are compared without case."""
+    value: str
+    line: int
+    """Where it stands; an inherited option keeps the line of its template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One `[name]` with its options, the inherited ones first."""
+
+    name: str
+    line: int
+    template: bool
+    """True for `(!)`: it makes no object of its own."""
+    options: tuple[Option, ...]
+    inherited: int
+    """So many of the options came from templates."""
+
+
+class Sections(NamedTuple):
+    """A whole file."""
+
+    file: str
+    sections: tuple[Section, ...]
+    warnings: tuple[str, ...]
+
+    def where(self, line: int) -> str:
+        """`file:line`."""
+        return f"{self.file}:{line}"
+
+
+def decode(data: bytes) -> str:
+    """The text of a file. Bytes that are not UTF-8 do no harm in comments; elsewhere `parse_sections` refuses them."""
+    return data.decode("utf-8-sig", "surrogateescape")
+
+
+def parse_sections(text: str, *, file: str) -> Sections:
+    """Split a file into sections, templates resolved. Raises `ConfigError` with `file:line`."""
+    reader = _Reader(file)
+    for number, line in enumerate(text.split("\n"), 1):
+        reader.feed(line, number)
+    return reader.finish()
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """`; did you mean '...'?` when a known name is close to `name`, else nothing."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(name.lower(), known, n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+class _Draft:
+    __slots__ = ("inherited", "line", "name", "options", "template")
+
+    def __init__(self, name: str, line: int) -> None:
+        self.name = name
+        self.line = line
+        self.template = False
+        self.options: list[Option] = []
+        self.inherited = 0
+
+
+class _Reader:
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.drafts: list[_Draft] = []
+        self.by_name: dict[str, _Draft] = {}
+        self.current: _Draft | None = None
+        self.comments: list[int] = []
+        self.warnings: list[str] = []
+        # Ten thousand registrations name the same server and the same options: one string serves them all.
+        self.shared: dict[str, str] = {}
+
+    def feed(self, line: str, number: int) -> None:
+        if len(line) > MAX_LINE:
+            raise self.fault("line", f"longer than {MAX_LINE} characters", number)
+        joined = False
+        if ";" in line or self.comments:
+            line, joined = self.uncomment(line, number)
+        line = line.strip(" \t\r")
+        if not line:
+            return
+        # Tabs stand between names and values; one within a value is for the value's own check to judge.
+        if not check_line(line.replace("\t", " ")):
+            bad = next(character for character in line if character != "\t" and not check_line(character))
+            raise self.fault("line", f"holds the character {_name(bad)}, which no value can carry", number)
+        if line[0] == "[":
+            self.section(line, number)
+        elif line[0] == "#":
+            self.directive(line, number)
+        else:
+            # A first character that would mean something else may be escaped.
+            self.option(line[1:] if line[0] == "\\" else line, number, joined)
+
+    def finish(self) -> Sections:
+        if self.comments:
+            raise self.fault("comment", "';--' is never closed by '--;'", self.comments[0])
+        sections = tuple(
+            Section(draft.name, draft.line, draft.template, tuple(draft.options), draft.inherited)
+            for draft in self.drafts
+        )
+        return Sections(self.file, sections, tuple(self.warnings))
+
+    def fault(self, option: str, expected: str, number: int) -> FileFault:
+        return FileFault(option, expected, where=f"{self.file}:{number}")
+
+    def uncomment(self, line: str, number: int) -> tuple[str, bool]:
+        """The line without comments and with `\\;` undone; and whether a comment began right after a value."""
+        kept: list[str] = []
+        start = position = 0
+        nesting = self.comments
+        while (at := line.find(";", position)) >= 0:
+            if at > position and line[at - 1] == "\\":
+                if not nesting:
+                    kept.append(line[start : at - 1])
+                    start = at
+                position = at + 1
+            elif line.startswith("--", at + 1) and line[at + 3 : at + 4] != "-":
+                if not nesting:
+                    kept.append(line[start:at])
+                if len(nesting) >= MAX_NESTING:
+                    raise self.fault("comment", f"more than {MAX_NESTING} comments within each other", number)
+                nesting.append(number)
+                position = at + 3
+            elif nesting:
+                if at >= position + 2 and line[at - 2 : at] == "--":
+                    nesting.pop()
+                    start = at + 1
+                position = at + 1
+            else:
+                kept.append(line[start:at])
+                before, after = line[at - 1 : at], line[at + 1 : at + 2]
+                return "".join(kept), bool(before.strip() and after.strip(" \t\r;-"))
+        if not nesting:
+            kept.append(line[start:])
+        return "".join(kept), False
+
+    def directive(self, line: str, number: int) -> None:
+        name = line[1:].split(None, 1)[0] if line[1:].strip() else ""
+        if name in _DIRECTIVES:
+            raise self.fault(f"#{name}", "not supported yet", number)
+        raise self.fault("line", "begins with '#', which is a directive; comments begin with ';'", number)
+
+    def section(self, line: str, number: int) -> None:
+        name, bracket, rest = line[1:].partition("]")
+        if not bracket:
+            raise self.fault("section", "has no closing ']'", number)
+        if not name.strip():
+            raise self.fault("section", "has no name", number)
+        items: list[str] = []
+        if rest:
+            if rest[0] != "(":
+                raise self.fault("section", f"only '(...)' may follow [{name}], and at once", number)
+            inside, bracket, rest = rest[1:].partition(")")
+            if not bracket:
+                raise self.fault("section", "has no closing ')'", number)
+            if rest:
+                raise self.fault("section", "nothing may follow the ')'", number)
+            items = inside.split(",")
+        if items and items[0].startswith("+"):
+            self.current = self.appended(name, items, number)
+            return
+        draft = _Draft(name, number)
+        for item in items:
+            if item == "!":
+                draft.template = True
+            elif item.startswith("+"):
+                raise self.fault(f"[{name}]", "'+' is not combined with anything else", number)
+            else:
+                draft.options += self.known(item, number).options
+        draft.inherited = len(draft.options)
+        self.drafts.append(draft)
+        self.by_name.setdefault(name.lower(), draft)
+        self.current = draft
+
+    def appended(self, name: str, items: list[str], number: int) -> _Draft:
+        if items != ["+"]:
+            raise self.fault(f"[{name}]", "'+' with a filter or further names is not supported yet", number)
+        return self.known(name, number)
+
+    def known(self, name: str, number: int) -> _Draft:
+        draft = self.by_name.get(name.lower())
+        if draft is None:
+            hint = nearest(name, list(self.by_name))
+            raise self.fault(f"[{name}]", f"no section of that name stands above{hint}", number)
+        return draft
+
+    def option(self, line: str, number: int, joined: bool) -> None:
+        name, equals, value = line.partition("=")
+        name = name.rstrip(" \t").lower()
+        if not equals:
+            raise self.fault("line", "neither a section nor 'name = value'", number)
+        if not name:
+            raise self.fault("line", "has no name before the '='", number)
+        if name.endswith("+"):
+            raise self.fault("line", "'+=' is not supported yet", number)
+        if self.current is None:
+            raise self.fault(name, "stands before the first [section]", number)
+        if value.startswith(">"):
+            value = value[1:]
+        value = value.strip(" \t")
+        if joined:
+            self.warnings.append(
+                f"{self.file}:{number}: {name}: its value ends where ';' begins a comment; write '\\;' for a semicolon"
+            )
+        share = self.shared.setdefault
+        self.current.options.append(Option(share(name, name), share(value, value), number))
+
+
+def _name(character: str) -> str:
+    code = ord(character)
+    # Undecodable bytes arrive as lone surrogates.
+    return f"byte 0x{code - 0xDC00:02X} (not UTF-8)" if 0xDC80 <= code <= 0xDCFF else f"U+{code:04X}"

@@ -1,0 +1,289 @@
+"""What the application or a configuration file says about a registration: frozen, complete, and checked at once.
+
+An `Account` that exists can be put on the wire: every value has passed the check for the slot of the grammar that it
+fills, so nothing that a configuration holds can add a header line or break one. Where an option is None, the profile's
+default holds; `Account.source` tells for each option whether the value was given, the profile's, or the standard's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+
+from sipcore.auth.credentials import Credential
+from sipcore.errors import ConfigError, RemoteProtocolError
+from sipcore.profiles import SIPCORE, Profile
+from sipcore.syntax import grammar
+from sipcore.syntax.headers import parse_contacts, parse_name_addr
+from sipcore.syntax.uri import Uri
+from sipcore.values import Address, OutcomeClass, Protocol, Secret, is_ip_address
+
+__all__ = ["T1", "T2", "T4", "Account", "Credential", "Timing", "Transport"]
+
+T1 = 0.5
+"""Seconds: the round-trip estimate (RFC 3261 section 17.1.1.1)."""
+T2 = 4.0
+"""Seconds: the longest interval between retransmissions (RFC 3261 section 17.1.2.2)."""
+T4 = 5.0
+"""Seconds: how long the network may keep a message (RFC 3261 section 17.1.2.2)."""
+
+MAX_EXPIRES = 2**32 - 1
+"""RFC 3261 section 20.19."""
+MAX_MAX_FORWARDS = 255
+"""RFC 3261 section 20.22."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The timers of RFC 3261 section 17, in seconds."""
+
+    t1: float = T1
+    t2: float = T2
+    t4: float = T4
+    timeout: float | None = None
+    """Timer F; None means 64 * T1."""
+
+    def __post_init__(self) -> None:
+        for option in ("t1", "t2", "t4"):
+            value = getattr(self, option)
+            if not 0.001 <= value <= 3600:
+                raise ConfigError(option, value, "seconds, from 0.001 to 3600")
+        if self.timeout is not None and not self.t1 <= self.timeout <= 3600:
+            raise ConfigError("timeout", self.timeout, "seconds, from t1 to 3600")
+
+    @property
+    def f(self) -> float:
+        """Timer F: how long a transaction waits for its final response (RFC 3261 section 17.1.2.2)."""
+        return 64 * self.t1 if self.timeout is None else self.timeout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transport:
+    """How messages leave: accounts with equal transports share sockets."""
+
+    protocol: Protocol = Protocol.UDP
+    local: Address | None = None
+    """Where to bind. None lets the system choose, by the family of the remote address."""
+    listen: bool = False
+    """Streams: accept connections on `local`, and name its port in Contact."""
+
+    def __post_init__(self) -> None:
+        if self.local is not None:
+            host, port = self.local
+            if not is_ip_address(host):
+                raise ConfigError("local", host, "an IP address without brackets")
+            if not 0 <= port <= 65535:
+                raise ConfigError("local", port, "a port from 0 to 65535")
+        if self.listen and (self.local is None or not self.protocol.reliable):
+            raise ConfigError("listen", self.listen, "needs a stream transport with a local address")
+
+
+_UDP = Transport()
+_TCP = Transport(protocol=Protocol.TCP)
+_STANDARD_TIMING = Timing()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One registration: who, where, with which credentials, and how persistent.
+
+    Only `aor` is needed: `Account("sip:alice@example.com", password="secret")`. Raises `ConfigError` when a value cannot
+    be used; the message names the option, the value and what would be valid.
+    """
+
+    aor: str
+    """The address of record, a sip or sips URI with a user: To and From of every REGISTER (RFC 3261 section 10.2)."""
+    password: Secret | str | None = field(default=None, kw_only=True)
+    """With `username` a shorthand for one `Credential` of any realm. An empty password is a password."""
+    name: str = field(default="", kw_only=True)
+    """How commands, events and logs call the registration; the AOR when empty."""
+    username: str | None = field(default=None, kw_only=True)
+    """The user name for authentication; None takes the user part of the AOR."""
+    credentials: tuple[Credential, ...] = field(default=(), kw_only=True)
+    """Several credentials, by realm; instead of `username` and `password`."""
+    registrar: str | None = field(default=None, kw_only=True)
+    """Where to register; None takes the host of the AOR (RFC 3261 section 10.2.6)."""
+    outbound_proxy: tuple[str, ...] = field(default=(), kw_only=True)
+    """Route values, the first of which is where requests go (RFC 3261 sections 8.1.2 and 12.2.1.1)."""
+    transport: Transport | None = field(default=None, kw_only=True)
+    """None takes what the transport parameter of the next hop's URI says, else UDP."""
+    contact_user: str | None = field(default=None, kw_only=True)
+    """The user part of Contact; None takes the profile's default."""
+    contact_parameters: str = field(default="", kw_only=True)
+    """Parameters inside the Contact URI, as `;name=value`."""
+    contact_header_parameters: str = field(default="", kw_only=True)
+    """Parameters of the Contact header, as `;name=value`: feature tags, +sip.instance, reg-id."""
+    line: bool = field(default=False, kw_only=True)
+    """Add `;line=` and a token to the Contact URI, by which inbound requests are told apart."""
+    expires: int | None = field(default=None, kw_only=True)
+    """The lifetime that is asked for, in seconds (RFC 3261 section 20.19); None is 3600, or the profile's."""
+    supported: tuple[str, ...] = field(default=(), kw_only=True)
+    """Option tags for Supported (RFC 3261 section 20.37), such as path and outbound."""
+    allow: tuple[str, ...] | None = field(default=None, kw_only=True)
+    """Methods for Allow; None names those that are answered, () leaves the header out."""
+    user_agent: str = field(default="", kw_only=True)
+    """The User-Agent header; empty leaves it out (RFC 3261 section 20.41)."""
+    extra_headers: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
+    """Further header lines for every REGISTER, as (name, value)."""
+    max_forwards: int = field(default=70, kw_only=True)
+    """RFC 3261 section 8.1.1.6."""
+    profile: Profile = field(default=SIPCORE, kw_only=True)
+    """The tables of `sipcore.profiles` that decide."""
+    max_retries: int | None = field(default=None, kw_only=True)
+    """Retries after the first attempt, one count for all classes; None never gives up."""
+    retry_interval: int = field(default=60, kw_only=True)
+    """ASTERISK: seconds after a temporary failure; 0 treats temporary failures as permanent."""
+    forbidden_retry_interval: int = field(default=0, kw_only=True)
+    """ASTERISK: seconds after a 403; 0 falls through to `fatal_retry_interval`."""
+    fatal_retry_interval: int = field(default=0, kw_only=True)
+    """ASTERISK: seconds after a permanent failure; 0 gives up."""
+    max_random_initial_delay: int = field(default=0, kw_only=True)
+    """The first attempt waits a random number of seconds below this."""
+    auth_rejection_permanent: bool = field(default=True, kw_only=True)
+    """ASTERISK: a refused 401 or 407 is permanent; otherwise temporary."""
+    give_up: frozenset[OutcomeClass] = field(default=frozenset(), kw_only=True)
+    """SIPCORE: classes after which nothing is retried."""
+    redirects: int = field(default=0, kw_only=True)
+    """How many 3xx are followed in one attempt (RFC 3261 section 8.1.3.4)."""
+    timing: Timing = field(default=_STANDARD_TIMING, kw_only=True)
+    """The transaction timers."""
+    any_source: bool = field(default=False, kw_only=True)
+    """UDP: accept responses from an address that was not asked; some clusters answer from another node."""
+
+    def __post_init__(self) -> None:
+        _set(self, "profile", self.profile)
+        aor = _uri("aor", self.aor)
+        if aor.user is None:
+            raise ConfigError("aor", self.aor, "a sip or sips URI with a user part, such as sip:alice@example.com")
+        self._resolve_names(aor)
+        self._check_wire(aor)
+        self._check_numbers()
+
+    def _resolve_names(self, aor: Uri) -> None:
+        if not self.name:
+            _set(self, "name", self.aor)
+        if not grammar.check_line(self.name):
+            raise ConfigError("name", self.name, "text without control characters")
+        for option, value in self.profile.defaults.items():
+            # A profile's default stands in for the standard's; a value that was given is never replaced, except that
+            # giving exactly the standard's default cannot be told from giving nothing.
+            if getattr(self, option) == _STANDARD[option]:
+                _set(self, option, value)
+        if self.expires is None:
+            _set(self, "expires", 3600)
+        if isinstance(self.password, str):
+            _set(self, "password", Secret(self.password))
+        if self.credentials and (self.password is not None or self.username is not None):
+            raise ConfigError("credentials", self.credentials, "either credentials, or username and password")
+        if self.password is not None:
+            assert isinstance(self.password, Secret)
+            _set(self, "credentials", (Credential(username=self.username or aor.user or "", password=self.password),))
+        if isinstance(self.outbound_proxy, str):
+            _set(self, "outbound_proxy", (self.outbound_proxy,))
+        if self.registrar is None:
+            bare = Uri(scheme=aor.scheme, host=aor.host, port=aor.port)
+            _set(self, "registrar", str(bare))
+
+    def _check_wire(self, aor: Uri) -> None:
+        assert self.registrar is not None
+        registrar = _uri("registrar", self.registrar)
+        if (aor.secure or registrar.secure) and self.transport is None:
+            raise ConfigError("registrar", self.registrar, "a sip URI: TLS is not supported yet, so sips cannot be kept")
+        for proxy in self.outbound_proxy:
+            _route(proxy)
+        if self.contact_user is not None and not grammar.check_user(self.contact_user):
+            raise ConfigError("contact_user", self.contact_user, "a user part (RFC 3261 25.1), other characters as %HH")
+        for option, probe in (
+            ("contact_parameters", f"<sip:a@b{self.contact_parameters}>"),
+            ("contact_header_parameters", f"<sip:a@b>{self.contact_header_parameters}"),
+        ):
+            value = getattr(self, option)
+            if value and not _probe_contact(value, probe):
+                raise ConfigError(option, value, "parameters in the form ;name=value")
+        for option, tokens in (("supported", self.supported), ("allow", self.allow or ())):
+            for token in tokens:
+                if not grammar.is_token(token):
+                    raise ConfigError(option, token, "a token (RFC 3261 25.1)")
+        if not grammar.check_line(self.user_agent):
+            raise ConfigError("user_agent", self.user_agent, "text without control characters")
+        for header, value in self.extra_headers:
+            if not grammar.is_token(header) or header.lower() in _OWN_HEADERS:
+                raise ConfigError("extra_headers", header, "a header name that sipcore does not write itself")
+            if not grammar.check_line(value):
+                raise ConfigError("extra_headers", value, "a value without control characters")
+
+    def _check_numbers(self) -> None:
+        assert self.expires is not None
+        for option, lowest, highest in _RANGES:
+            value = getattr(self, option)
+            if option == "max_retries" and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+                raise ConfigError(option, value, f"a whole number from {lowest} to {highest}")
+
+    def source(self, option: str) -> str:
+        """Where the value of `option` comes from: "given", "profile" or "standard". Raises KeyError when unknown."""
+        value, standard = getattr(self, option), _STANDARD[option]
+        if option in self.profile.defaults and value == self.profile.defaults[option]:
+            return "profile"
+        if value == standard or (standard is None and option in _DERIVED and value == getattr(self._bare(), option)):
+            return "standard"
+        return "given"
+
+    def _bare(self) -> Account:
+        return replace(Account(self.aor, profile=self.profile))
+
+
+_DERIVED = frozenset({"expires", "registrar"})
+_RANGES = (
+    ("expires", 1, MAX_EXPIRES),
+    ("max_forwards", 0, MAX_MAX_FORWARDS),
+    ("max_retries", 0, MAX_EXPIRES),
+    ("retry_interval", 0, MAX_EXPIRES),
+    ("forbidden_retry_interval", 0, MAX_EXPIRES),
+    ("fatal_retry_interval", 0, MAX_EXPIRES),
+    ("max_random_initial_delay", 0, MAX_EXPIRES),
+    ("redirects", 0, 5),
+)
+_OWN_HEADERS = frozenset(
+    "via v from f to t call-id i cseq contact m expires max-forwards content-length l content-type c route record-route "
+    "authorization proxy-authorization user-agent allow supported k require proxy-require".split()
+)
+_STANDARD = {item.name: item.default for item in fields(Account)}
+
+
+def _set(account: Account, option: str, value: object) -> None:
+    object.__setattr__(account, option, value)
+
+
+def _uri(option: str, text: str) -> Uri:
+    try:
+        uri = Uri.parse(text)
+    except RemoteProtocolError as error:
+        raise ConfigError(option, text, f"a sip or sips URI ({error})") from None
+    if uri.scheme not in ("sip", "sips"):
+        raise ConfigError(option, text, "a sip or sips URI")
+    return uri
+
+
+def _route(text: str) -> None:
+    expected = "a route such as <sip:proxy.example.com;lr>"
+    if not grammar.check_line(text):
+        raise ConfigError("outbound_proxy", text, expected)
+    try:
+        value = parse_name_addr(text)
+    except RemoteProtocolError as error:
+        raise ConfigError("outbound_proxy", text, f"{expected} ({error})") from None
+    _uri("outbound_proxy", value.uri_text)
+
+
+def _probe_contact(value: str, probe: str) -> bool:
+    """True when the parameters parse back as exactly the parameters of one Contact."""
+    if not value.startswith(";") or not grammar.check_line(value):
+        return False
+    try:
+        contacts = parse_contacts([probe])
+        if isinstance(contacts, tuple) and len(contacts) == 1:
+            return str(Uri.parse(contacts[0].uri_text)) == contacts[0].uri_text
+    except RemoteProtocolError:
+        return False
+    return False

@@ -1,0 +1,79 @@
+"""Whose fault it is: the errors that leave sipcore.
+
+    SipError
+        LocalProtocolError      the caller asked for what the protocol or the state forbids; nothing was sent
+        RemoteProtocolError     the peer's bytes are wrong; internal, seen outside as MessageDropped
+            LimitExceeded       ... because one of the named limits was passed
+        ConfigError             names the option and the value, and what would be valid
+        RegistrationFailed      the convenience API could not register; carries the status that says why
+
+Anything else that comes out of the core is a bug.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipcore.values import Status
+
+__all__ = [
+    "SipError",
+    "LocalProtocolError",
+    "RemoteProtocolError",
+    "LimitExceeded",
+    "ConfigError",
+    "RegistrationFailed",
+]
+
+
+class SipError(Exception):
+    """The root of all errors that sipcore raises on purpose."""
+
+
+class LocalProtocolError(SipError):
+    """The caller asked for what the protocol or the present state forbids. Nothing was sent."""
+
+
+class RemoteProtocolError(SipError):
+    """The peer's bytes are not SIP. An agent never lets it out: it becomes a `MessageDropped` event."""
+
+
+class LimitExceeded(RemoteProtocolError):
+    """The peer's bytes pass one of the limits named in `sipcore.syntax.limits`."""
+
+
+class ConfigError(SipError):
+    """A value of the configuration cannot be used.
+
+    The text names the option, the value (never a secret) and what would be valid; `where` is the file and line
+    when the value came from a file.
+    """
+
+    def __init__(self, option: str, value: object, expected: str, *, where: str | None = None) -> None:
+        self.option = option
+        """The option's name as the user writes it."""
+        self.value = value
+        """The refused value; a `Secret` stays masked."""
+        self.expected = expected
+        """What would have been accepted, in plain words."""
+        self.where = where
+        """`file:line`, or None when the value did not come from a file."""
+        super().__init__(option, value, expected)
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.option} = {self.value!r}: {self.expected}"
+
+
+class RegistrationFailed(SipError):
+    """`registered()` gave up: the first attempt failed, or the wait ended. `status` says why."""
+
+    def __init__(self, status: Status) -> None:
+        self.status = status
+        """The registration's status at that moment, its `cause` included."""
+        super().__init__(status)
+
+    def __str__(self) -> str:
+        cause = self.status.cause
+        return f"{self.status.name}: {cause if cause is not None else 'no answer yet'}"

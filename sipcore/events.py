@@ -1,0 +1,142 @@
+"""What the application is told. Events are past tense; they leave an agent through `next_output()`, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sipcore.syntax.message import Request, Response
+from sipcore.values import Address, Cause, OutcomeClass, State, Status
+
+__all__ = [
+    "Event",
+    "FlowLost",
+    "InboundRequest",
+    "InboundResponse",
+    "ListenFailed",
+    "Listening",
+    "MessageDropped",
+    "Registered",
+    "Rejected",
+    "StatusChanged",
+    "Unregistered",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The base of all events."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChanged(Event):
+    """Something that `Status` says about a registration changed; comes after the event that names the reason."""
+
+    status: Status
+    previous: State
+    """The state before; equal to `status.state` when only cause, expiry or plan changed."""
+
+    @property
+    def name(self) -> str:
+        """The registration's name."""
+        return self.status.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered(Event):
+    """The registrar confirmed our binding (RFC 3261 section 10.2.4)."""
+
+    name: str
+    expires: float
+    """For how long, in seconds from now."""
+    refreshed: bool
+    """True when the binding stood before."""
+    assumed: bool
+    """True when the 2xx listed no Contact at all, so that the grant is what was asked for."""
+    refresh_at: float
+    """When the next refresh starts, on the clock of `now`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unregistered(Event):
+    """The binding is gone: removed by us, removed by the registrar, or lapsed. `cause` says which."""
+
+    name: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected(Event):
+    """An attempt failed, and what we make of it."""
+
+    name: str
+    kind: OutcomeClass
+    status: int | None
+    """The response's code, or None when no response came (timeout, no route)."""
+    cause: Cause
+    retry_at: float | None
+    """When we try again, on the clock of `now`; None when we never will without being asked."""
+    removal: bool = False
+    """True when it was the removal of a binding that failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowLost(Event):
+    """A flow ended that we did not close."""
+
+    flow: int
+    remote: Address | None
+    error: str | None
+    names: tuple[str, ...]
+    """The registrations whose binding was made over it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundRequest(Event):
+    """A request whose method the application said it handles. Answer with `respond()` or `send_raw()`."""
+
+    request: Request
+    data: bytes = field(repr=False)
+    """The message as it arrived."""
+    flow: int
+    source: Address | None
+    """Who sent it; None on a flow that has one remote only."""
+    registration: str | None
+    """The registration it came for, by the `line` parameter or our Contact; None when neither tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundResponse(Event):
+    """A response that belongs to no request of ours; an application that uses the flow itself may want it."""
+
+    response: Response
+    data: bytes = field(repr=False)
+    flow: int
+    source: Address | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDropped(Event):
+    """Something arrived and was ignored. Equal drops that were not fetched in time are merged into one."""
+
+    cause: str
+    """Why, in a few words that stay the same for equal reasons."""
+    flow: int | None
+    source: Address | None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening(Event):
+    """A listener, or the UDP socket of a server, is ready."""
+
+    protocol: str
+    local: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenFailed(Event):
+    """A listener, or the UDP socket of a server, could not be had."""
+
+    protocol: str
+    local: Address | None
+    error: str

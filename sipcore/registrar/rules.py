@@ -1,0 +1,207 @@
+"""From a REGISTER to its response: RFC 3261 section 10.3, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Final
+
+from sipcore.auth.credentials import Credential
+from sipcore.auth.verify import DigestVerifier, Verification, VerifyOutcome
+from sipcore.errors import ConfigError, RemoteProtocolError
+from sipcore.inbound.screening import Answer, unsupported
+from sipcore.registrar.location import Change, Location, Update, canonical_aor
+from sipcore.registrar.policy import RegistrarPolicy
+from sipcore.syntax.headers import STAR, NameAddr, parse_expires
+from sipcore.syntax.message import Request
+from sipcore.values import Secret
+
+__all__ = ["EXTENSIONS", "Rules", "Users"]
+
+Users = Mapping[str, "Secret | str | Credential"] | Callable[[str], "Secret | str | Credential | None"]
+"""From a user name to the password or the credential: a mapping, or a function that returns None for strangers."""
+
+EXTENSIONS: Final = ("path",)
+"""The option tags that the registrar understands (RFC 3327)."""
+
+MALFORMED_EXPIRES: Final = 3600
+"""What a malformed expiry counts as, in seconds (RFC 3261 section 10.2)."""
+
+MAY_BE_TOO_BRIEF: Final = 3600
+"""A 423 is only for less than this, whatever the minimum (RFC 3261 section 10.3 step 7)."""
+
+MAX_REMEMBERED: Final = 65536
+"""Addresses and credentials that are remembered to save computing them again; then all are forgotten."""
+
+_TOO_LOW: Final = Answer(500, "CSeq Not Higher Than Before")
+_UPDATES: Final = {
+    Update.OUT_OF_ORDER: _TOO_LOW,
+    Update.TOO_MANY_CONTACTS: Answer(403, "Too Many Contacts"),
+    Update.FULL: Answer(503),
+}
+
+
+class Rules:
+    """Decides about REGISTER requests and keeps the bindings. Pure: the same requests at the same times, the same answers.
+
+    Beyond the standard: a user may register the address of record whose user part is the user name, or that is the user
+    name as `user@host`, and no other.
+    """
+
+    def __init__(self, policy: RegistrarPolicy, users: Users, location: Location, *, random: Random) -> None:
+        assert policy.realm is not None
+        self._policy = policy
+        self._location = location
+        self._find_user: Callable[[str], Secret | str | Credential | None] = (
+            users.get if isinstance(users, Mapping) else users
+        )
+        self._verifier = DigestVerifier(
+            policy.realm, random=random, algorithms=policy.algorithms, nonce_lifetime=policy.nonce_lifetime
+        )
+        self._aors: dict[str, str | None] = {}
+        self._credentials: dict[str, tuple[Secret | str | Credential, Credential]] = {}
+
+    def process(self, request: Request, now: float) -> Answer:
+        """The answer to a REGISTER whose identities have been checked. Raises nothing that a peer can cause."""
+        try:
+            return self._process(request, now)
+        except RemoteProtocolError:
+            return Answer(400)
+
+    def aor(self, text: str) -> str | None:
+        """The canonical form of a URI in the To of a REGISTER. Raises `RemoteProtocolError`; None when it has no user."""
+        aors = self._aors
+        if text not in aors:
+            if len(aors) >= MAX_REMEMBERED:
+                aors.clear()
+            aors[text] = canonical_aor(NameAddr(None, text).uri)
+        return aors[text]
+
+    def _process(self, request: Request, now: float) -> Answer:
+        policy = self._policy
+        # Step 1. We are no proxy, so a domain that is not ours is simply not found here.
+        if policy.domains is not None and request.request_uri.host.lower() not in policy.domains:
+            return Answer(404)
+        # Step 2.
+        refused = unsupported(request, EXTENSIONS)
+        if refused is not None:
+            return refused
+        # Steps 3 to 5.
+        aor = self.aor(request.to.uri_text)
+        verification = None
+        if policy.require_authentication:
+            verification = self._authenticate(request, now)
+            if not verification.ok:
+                return self._challenge(verification, now)
+        if aor is None or not self._valid(aor):
+            return Answer(404)
+        if verification is not None and verification.username not in (aor, aor.rpartition("@")[0]):
+            return Answer(403)
+        # Steps 6 and 7.
+        answer = self._change(request, aor, now)
+        return self._list(request, aor, verification, now) if answer is None else answer
+
+    def _authenticate(self, request: Request, now: float) -> Verification:
+        verification = self._verifier.verify(
+            request.get_all("authorization"), "REGISTER", request.uri, request.body, self._credential, now
+        )
+        proof = verification.proof
+        if self._policy.one_time_nonces and proof is not None and proof.nc != "00000001" and proof.qop is not None:
+            return _USED
+        return verification
+
+    def _challenge(self, verification: Verification, now: float) -> Answer:
+        if verification.outcome is VerifyOutcome.MALFORMED:
+            return Answer(400, "Malformed Credentials")
+        stale = verification.outcome is VerifyOutcome.STALE
+        values = self._verifier.challenges(now=now, stale=stale)
+        return Answer(401, None, tuple([("WWW-Authenticate", value) for value in values]))
+
+    def _valid(self, aor: str) -> bool:
+        """Whether there is such an address of record."""
+        user, _, host = aor.rpartition("@")
+        policy = self._policy
+        if policy.domains is not None and host not in policy.domains:
+            return False
+        if not policy.require_authentication:
+            return True
+        return self._find_user(user) is not None or self._find_user(aor) is not None
+
+    def _credential(self, username: str, realm: str) -> Credential | None:
+        found = self._find_user(username)
+        if found is None or isinstance(found, Credential):
+            return found
+        known = self._credentials.get(username)
+        if known is None or known[0] is not found:
+            if len(self._credentials) >= MAX_REMEMBERED:
+                self._credentials.clear()
+            try:
+                known = self._credentials[username] = found, self._hashed(username, found)
+            except ConfigError:
+                # A name or password that could never be used is that of nobody.
+                return None
+        return known[1]
+
+    def _hashed(self, username: str, password: Secret | str) -> Credential:
+        # H(A1) once, not for each request (RFC 7616 section 3.4.2).
+        plain = Credential(username=username, password=password if isinstance(password, Secret) else Secret(password))
+        bases = dict.fromkeys(algorithm.base for algorithm in self._policy.algorithms)
+        return Credential(
+            username=username, ha1=tuple([(base, plain.ha1_for(base, self._verifier.realm)) for base in bases])
+        )
+
+    def _change(self, request: Request, aor: str, now: float) -> Answer | None:
+        """Steps 6 and 7; None when all is well."""
+        contacts = request.contacts
+        location = self._location
+        if contacts is STAR:
+            # Absent, malformed and anything else are all not zero.
+            if parse_expires(request.get("expires") or "") != 0:
+                return Answer(400, "Contact * Needs Expires 0")
+            return _UPDATES.get(location.clear(aor, request.call_id, request.cseq.number, now))
+        if not contacts:
+            return None
+        policy = self._policy
+        changes: list[Change] = []
+        for contact in contacts:
+            if contact.uri_text[:5].lower() == "sips:" and request.uri[:5].lower() != "sips:":
+                # RFC 5630 section 5.2
+                return Answer(400, "A sips Contact Needs a sips Request-URI")
+            asked = self._asked(request, contact)
+            if 0 < asked < policy.min_expires and asked < MAY_BE_TOO_BRIEF:
+                return Answer(423, None, (("Min-Expires", str(policy.min_expires)),))
+            changes.append(Change(contact, min(asked, policy.max_expires)))
+        update = location.update(
+            aor,
+            changes,
+            request.call_id,
+            request.cseq.number,
+            now,
+            path=() if request.get("path") is None else tuple(request.values("path")),
+            max_contacts=policy.max_contacts,
+        )
+        return _UPDATES.get(update)
+
+    def _asked(self, request: Request, contact: NameAddr) -> int:
+        """The expiry that a contact asks for: its parameter, the header, our default, in this order."""
+        text = contact.get("expires")
+        if text is None:
+            text = request.get("expires")
+            if text is None:
+                return self._policy.default_expires
+        asked = parse_expires(text)
+        return MALFORMED_EXPIRES if asked is None else asked
+
+    def _list(self, request: Request, aor: str, verification: Verification | None, now: float) -> Answer:
+        """Step 8. Date is left out: the core knows no wall clock."""
+        headers = [("Contact", binding.row(now)) for binding in self._location.bindings(aor, now)]
+        if request.get("path") is not None:
+            headers += [("Path", value) for value in request.values("path")]
+        if self._policy.authentication_info and verification is not None:
+            value = self._verifier.authentication_info(verification)
+            if value is not None:
+                headers.append(("Authentication-Info", value))
+        return Answer(200, None, tuple(headers))
+
+
+_USED: Final = Verification(outcome=VerifyOutcome.STALE, reason="the nonce was used")

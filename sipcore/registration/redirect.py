@@ -1,0 +1,50 @@
+"""Where a 3xx leads (RFC 3261 sections 8.1.3.4 and 21.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from sipcore.errors import RemoteProtocolError
+from sipcore.syntax.headers import NameAddr
+from sipcore.syntax.limits import MAX_CONTACTS
+from sipcore.syntax.message import Response
+from sipcore.syntax.uri import Uri
+
+__all__ = ["choose"]
+
+FOLLOWED = frozenset({300, 301, 302})
+"""305 asks for a proxy and 380 for another service; neither is another place for the same REGISTER."""
+
+
+def choose(response: Response, tried: AbstractSet[str]) -> Uri | None:
+    """The Contact with the highest q that was not tried in this attempt; None when there is none to follow.
+
+    A URI loses its user, method and header parts: what is left names a registrar (RFC 3261 section 10.2).
+    """
+    if response.status not in FOLLOWED:
+        return None
+    best: tuple[float, Uri] | None = None
+    for value in response.values("contact")[:MAX_CONTACTS]:
+        try:
+            contact = NameAddr.parse(value)
+            uri = contact.uri
+        except RemoteProtocolError:
+            continue
+        # A sips URI needs TLS, and leaving sips for sip would be a downgrade.
+        if uri.scheme != "sip":
+            continue
+        uri = uri.without_user()
+        parameters = tuple(item for item in uri.parameters if item[0] != "method")
+        uri = Uri(scheme=uri.scheme, host=uri.host, port=uri.port, parameters=parameters)
+        if str(uri) not in tried and (best is None or _q(contact) > best[0]):
+            best = (_q(contact), uri)
+    return best[1] if best is not None else None
+
+
+def _q(contact: NameAddr) -> float:
+    """The preference, 0 to 1; 1 when it is missing or no number (RFC 3261 section 20.10)."""
+    text = contact.get("q") or ""
+    whole, _, fraction = text.partition(".")
+    if whole not in ("0", "1") or len(fraction) > 3 or (fraction and not (fraction.isdecimal() and fraction.isascii())):
+        return 1.0
+    return min(float(text), 1.0)

@@ -1,0 +1,109 @@
+"""How a REGISTER is written (RFC 3261 sections 8.1.1 and 10.2).
+
+Everything that is equal in all requests of an account is put into text once (`Texts`); a request then is one format
+string. All values were checked when the `Account` was made, so nothing needs to be escaped here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sipcore.config import Account
+from sipcore.exchange.exchange import Step
+from sipcore.syntax.headers import NameAddr, parse_name_addr
+from sipcore.syntax.uri import Uri
+from sipcore.values import Address
+
+__all__ = ["Texts", "contact_value", "next_hop", "write_register"]
+
+
+class Texts:
+    """The parts of an account's requests that do not change."""
+
+    __slots__ = ("allow", "aor", "request_uri", "routes", "tail")
+
+    def __init__(self, account: Account, allowed: str, share: Callable[[str], str]) -> None:
+        uri = Uri.parse(account.registrar or "")
+        if account.profile.userless_request_uri and uri.user is not None:
+            uri = uri.without_user()
+        routes = [parse_name_addr(route) for route in account.outbound_proxy]
+        if routes and routes[0].uri.get("lr") is None:
+            # A strict router takes the place of the Request-URI, and the registrar goes to the end of the routes
+            # (RFC 3261 section 12.2.1.1).
+            routes.append(NameAddr(None, str(uri)))
+            uri = routes.pop(0).uri
+        self.request_uri = share(str(uri))
+        self.routes = share("".join(f"Route: {route}\r\n" for route in routes))
+        self.aor = f"<{account.aor}>"
+        # Accounts of one configuration mostly differ in none of these lines, so their text is kept once.
+        allow = allowed if account.allow is None else ", ".join(account.allow)
+        self.allow = share(f"Allow: {allow}\r\n") if allow else ""
+        self.tail = share(_tail(account))
+
+
+def write_register(
+    texts: Texts,
+    *,
+    protocol: str,
+    sent_by: str,
+    branch: str,
+    from_value: str,
+    call_id: str,
+    cseq: int,
+    contacts: str,
+    expires: int,
+    credentials: Iterable[tuple[str, str]],
+    request_uri: str,
+    removal: bool,
+) -> bytes:
+    """The bytes of one REGISTER. `contacts` is the whole value of the Contact header.
+
+    A removal says nothing of what could be asked of us: it has no Allow.
+    """
+    authorization = "".join([f"{name}: {value}\r\n" for name, value in credentials])
+    return (
+        f"REGISTER {request_uri} SIP/2.0\r\n"
+        f"Via: SIP/2.0/{protocol} {sent_by};rport;branch={branch}\r\n"
+        f"{texts.routes}"
+        f"From: {from_value}\r\n"
+        f"To: {texts.aor}\r\n"
+        f"Call-ID: {call_id}\r\n"
+        f"CSeq: {cseq} REGISTER\r\n"
+        f"Contact: {contacts}\r\n"
+        f"Expires: {expires}\r\n"
+        f"{texts.allow if not removal else ''}"
+        f"{texts.tail}"
+        f"{authorization}"
+        "Content-Length: 0\r\n\r\n"
+    ).encode("utf-8", "surrogateescape")
+
+
+def contact_value(account: Account, user: str, address: Address, *, reliable: bool, line: str) -> str:
+    """The Contact under which we can be reached at `address`: name-addr with all its parameters."""
+    host, port = address
+    if ":" in host:
+        # A zone means nothing to anybody else (RFC 4007 section 11.2).
+        host = f"[{host.partition('%')[0]}]"
+    transport = ";transport=TCP" if reliable else ""
+    token = f";line={line}" if line else ""
+    return (
+        f"<sip:{user}@{host}:{port}{transport}{account.contact_parameters}{token}>{account.contact_header_parameters}"
+    )
+
+
+def next_hop(account: Account) -> Step:
+    """Where the account's requests go: the first route, else the registrar (RFC 3261 section 8.1.2)."""
+    if account.outbound_proxy:
+        return Step(parse_name_addr(account.outbound_proxy[0]).uri, account.transport)
+    return Step(Uri.parse(account.registrar or ""), account.transport)
+
+
+def _tail(account: Account) -> str:
+    lines = []
+    if account.supported:
+        lines.append(f"Supported: {', '.join(account.supported)}")
+    lines.append(f"Max-Forwards: {account.max_forwards}")
+    if account.user_agent:
+        lines.append(f"User-Agent: {account.user_agent}")
+    lines.extend(f"{name}: {value}" for name, value in account.extra_headers)
+    return "".join(f"{line}\r\n" for line in lines)

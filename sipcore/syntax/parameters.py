@@ -1,0 +1,96 @@
+"""`;name=value` lists, as they stand behind a URI or a header value (RFC 3261 section 25.1, generic-param)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sipcore.errors import LimitExceeded, RemoteProtocolError
+from sipcore.syntax.grammar import end_of_quoted, is_token, visible
+from sipcore.syntax.limits import MAX_PARAMETERS
+
+__all__ = ["Parameters", "format_parameters", "get", "parse_parameters"]
+
+Parameters = tuple[tuple[str, str | None], ...]
+"""Names in lower case, in the order in which they came; values as they came, quoted strings with their quotes.
+
+None is the value of a parameter that is only a name.
+"""
+
+# Names that need no check. Not a list of what is understood: every token is taken.
+# fmt: off
+_COMMON: Final = frozenset(
+    {
+        "tag", "branch", "rport", "received", "expires", "q", "lr", "transport", "maddr", "ttl", "user",
+        "method", "line", "ob", "reg-id", "+sip.instance", "duration", "pub-gruu", "temp-gruu", "keep", "alias",
+        "comp", "gr", "bnc",
+    }
+)
+# fmt: on
+
+
+def parse_parameters(text: str, what: str) -> Parameters:
+    """Parse `;a=b;c`; white space around `;` and `=` is allowed, an empty text has no parameters.
+
+    `what` names the place in the error. Raises `RemoteProtocolError` for an empty name, a name that occurs twice or
+    an unfinished quoted string, and `LimitExceeded` above `MAX_PARAMETERS`. A value may be empty: that is how some
+    peers write a parameter without a value.
+    """
+    pieces = text.split(";") if '"' not in text else _split_quoted(text, what)
+    if pieces[0].strip(" \t"):
+        raise RemoteProtocolError(f"{what}: expected ';' before {visible(text)}")
+    if len(pieces) - 1 > MAX_PARAMETERS:
+        raise LimitExceeded(f"{what}: more than {MAX_PARAMETERS} parameters")
+    del pieces[0]
+    parameters: list[tuple[str, str | None]] = []
+    for piece in pieces:
+        name, equal, value = piece.partition("=")
+        if name not in _COMMON:
+            name = name.strip(" \t").lower()
+            if not is_token(name) and not _is_uri_parameter_name(name):
+                raise RemoteProtocolError(f"{what}: malformed parameter {visible(piece)}")
+        if not equal:
+            parameters.append((name, None))
+            continue
+        value = value.strip(" \t")
+        if value[:1] == '"' and end_of_quoted(value, 0) != len(value):
+            raise RemoteProtocolError(f"{what}: malformed parameter {visible(piece)}")
+        parameters.append((name, value))
+    if len(parameters) > 1 and len(dict(parameters)) != len(parameters):
+        raise RemoteProtocolError(f"{what}: a parameter occurs twice in {visible(text)}")
+    return tuple(parameters)
+
+
+def get(parameters: Parameters, name: str) -> str | None:
+    """The raw value of the parameter `name` (lower case): "" when it is only a name, None when it is absent."""
+    for key, value in parameters:
+        if key == name:
+            return value if value is not None else ""
+    return None
+
+
+def format_parameters(parameters: Parameters) -> str:
+    """The inverse of `parse_parameters`."""
+    return "".join([f";{name}" if value is None else f";{name}={value}" for name, value in parameters])
+
+
+def _is_uri_parameter_name(name: str) -> bool:
+    # paramchar of RFC 3261 section 25.1 goes beyond a token.
+    return name != "" and is_token(name.translate({ord(c): "x" for c in "[]/:&+$()"}))
+
+
+def _split_quoted(text: str, what: str) -> list[str]:
+    pieces: list[str] = []
+    start = position = 0
+    while True:
+        semicolon = text.find(";", position)
+        mark = text.find('"', position, semicolon if semicolon >= 0 else len(text))
+        if mark >= 0:
+            position = end_of_quoted(text, mark)
+            if position < 0:
+                raise RemoteProtocolError(f"{what}: a quoted string does not end in {visible(text)}")
+        elif semicolon < 0:
+            pieces.append(text[start:])
+            return pieces
+        else:
+            pieces.append(text[start:semicolon])
+            start = position = semicolon + 1
