@@ -18,12 +18,16 @@ from sipcore.inbound import Inbound, allow
 from sipcore.network import Network
 from sipcore.registration import Registration, Wanted
 from sipcore.registration.memory import recall, remember
+from sipcore.registration.request import Texts
 from sipcore.syntax.message import Request, Response
 from sipcore.syntax.uri import Uri
 from sipcore.transaction import mismatch
 from sipcore.values import Address, Status
 
 __all__ = ["Snapshot", "UserAgent"]
+
+MAX_TEXTS = 1024
+"""Shared texts remembered; an agent whose accounts all differ gains nothing from more."""
 
 Snapshot = dict[str, dict[str, object]]
 """What survives a restart, by registration name: values that JSON can hold, no secrets."""
@@ -61,7 +65,7 @@ class UserAgent(Endpoint):
         self._heirs: dict[str, list[Registration]] = {}
         """Who is removed once the registration of that name has a binding."""
         self._lines: dict[str, Registration] = {}
-        self._texts: dict[str, str] = {}
+        self._texts: dict[object, Texts] = {}
         self._listeners: dict[Transport, Listener] = {}
         self._by_user: dict[str, list[Registration]] | None = None
         """Registrations by the user part of their Contact."""
@@ -77,14 +81,16 @@ class UserAgent(Endpoint):
         now = self.advance(now)
         if self._closing:
             raise LocalProtocolError("the agent is closing")
-        if account.name in self._registrations:
+        old = self._registrations.get(account.name)
+        if old is not None and old.wanted is not Wanted.GONE:
             raise LocalProtocolError(f"there is a registration {account.name!r} already")
         self._add(account, now)
+        self.settle(now)
 
     def register(self, name: str, *, now: float) -> None:
         """Keep it registered from now on; when it is already, refresh it now. Raises `LocalProtocolError`."""
         now = self.advance(now)
-        self._find(name).register(now)
+        self._find_wanted(name).register(now)
         self.settle(now)
 
     def unregister(self, name: str, *, all: bool = False, now: float) -> None:  # noqa: A002  the word of the field
@@ -93,13 +99,13 @@ class UserAgent(Endpoint):
         `register` brings it back. Raises `LocalProtocolError`.
         """
         now = self.advance(now)
-        self._find(name).unregister(now, everything=all)
+        self._find_wanted(name).unregister(now, everything=all)
         self.settle(now)
 
     def remove(self, name: str, *, now: float) -> None:
         """Remove the binding and forget the registration: its last status is Stopped. Raises `LocalProtocolError`."""
         now = self.advance(now)
-        registration = self._find(name)
+        registration = self._find_wanted(name)
         self._leaving.add(registration)
         registration.remove(now)
         self.settle(now)
@@ -116,8 +122,10 @@ class UserAgent(Endpoint):
         for account in accounts:
             if wanted.setdefault(account.name, account) is not account:
                 raise LocalProtocolError(f"there are two registrations {account.name!r}")
-        for name in [name for name in self._registrations if name not in wanted]:
-            self.remove(name, now=now)
+        for name, registration in list(self._registrations.items()):
+            if name not in wanted and registration.wanted is not Wanted.GONE:
+                self._leaving.add(registration)
+                registration.remove(now)
         for name, account in wanted.items():
             old = self._registrations.get(name)
             if old is None or old.wanted is Wanted.GONE:
@@ -286,9 +294,16 @@ class UserAgent(Endpoint):
 
     # --- what registrations need -----------------------------------------------------------------------------------
 
-    def share(self, text: str) -> str:
-        """One object for equal texts, since the accounts of one configuration are much alike."""
-        return self._texts.setdefault(text, text)
+    def texts(self, account: Account) -> Texts:
+        """One object for all accounts whose requests differ in nothing but names; most of one configuration do not."""
+        key = Texts.key(account)
+        texts = self._texts.get(key)
+        if texts is None:
+            if len(self._texts) >= MAX_TEXTS:
+                # Those in use stay alive with their registrations; this only forgets to share the oldest.
+                del self._texts[next(iter(self._texts))]
+            texts = self._texts[key] = Texts(account, self.allowed)
+        return texts
 
     def line_token(self, registration: Registration) -> str:
         """A token that leads inbound requests to the registration."""
@@ -321,6 +336,14 @@ class UserAgent(Endpoint):
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _add(self, account: Account, now: float) -> Registration:
+        self._listen(account.transport)
+        old = self._registrations.get(account.name)
+        if old is not None and (old.account.aor, old.account.registrar) == (account.aor, account.registrar):
+            # It is being removed. A second registration of the same Contact would race its removal, and the later
+            # of the two requests to arrive would win; the same one goes on in order.
+            self._leaving.discard(old)
+            old.revive(account, now)
+            return old
         registration = Registration(self, account, now)
         self._registrations[account.name] = registration
         self._by_user = None
@@ -330,7 +353,6 @@ class UserAgent(Endpoint):
             recall(registration, record, then, wall, now)
             if registration.line:
                 self._lines[registration.line] = registration
-        self._listen(account.transport)
         return registration
 
     def _replace(self, old: Registration, account: Account, now: float) -> None:
@@ -345,6 +367,12 @@ class UserAgent(Endpoint):
             return self._registrations[name]
         except KeyError:
             raise LocalProtocolError(f"there is no registration {name!r}") from None
+
+    def _find_wanted(self, name: str) -> Registration:
+        registration = self._find(name)
+        if registration.wanted is Wanted.GONE:
+            raise LocalProtocolError(f"the registration {name!r} is being removed")
+        return registration
 
     def _listen(self, transport: Transport | None) -> None:
         if transport is not None and transport.listen and transport not in self._listeners:

@@ -126,8 +126,7 @@ class Follower:
 class Client:
     """One or more registrations with a beginning and an end; see the module's text.
 
-    Raises `ConfigError` when two accounts have one name, when `accounts` is empty and something is waited for, or when
-    a number of seconds is negative.
+    Raises `ConfigError` when two accounts have one name, or when a number of seconds is negative.
     """
 
     def __init__(
@@ -212,6 +211,11 @@ class Client:
         """Nothing is left to do: `Left` was told."""
         return self._left
 
+    @property
+    def leaving(self) -> bool:
+        """`leave` was called."""
+        return self._leaving
+
     def next_output(self) -> Command | Event | None:
         """The next thing to perform or to be told, in order of cause."""
         if self._own:
@@ -243,6 +247,7 @@ class Client:
             self._give_up_leaving()
         elif self._entering and self._enter_until is not None and now >= self._enter_until:
             # A success of this very moment is still in the agent's queue; it counts.
+            self._enter_until = None
             missing = [name for name in self._names if name in self._missing and not self.status(name).registered]
             if missing:
                 self._decide(EnteringFailed(status=self.status(missing[0])))

@@ -1,25 +1,25 @@
 """`Registrar`: a registrar as an agent, with the same contract as `UserAgent`.
 
-It routes what an `Endpoint` receives; the rules are in `sipcore.registrar`. Each listening address is a bound UDP socket
-or a TCP listener. When one of them cannot be had or ends, `ListenFailed` says why and the others go on; it is not tried
-again, since whoever runs a server wants to know and not to wait.
+It routes what an `Endpoint` receives; the rules are in `sipcore.registrar`. Each listening address is a bound UDP
+socket or a TCP listener. When one of them cannot be had or ends, `ListenFailed` says why and the others go on; it is
+not tried again, since whoever runs a server wants to know and not to wait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from types import MappingProxyType
 from typing import Final
 
 from sipcore.endpoint import Endpoint, Listener
 from sipcore.errors import ConfigError, LocalProtocolError, RemoteProtocolError
-from sipcore.events import Listening, ListenFailed
-from sipcore.flows import Flow, FlowUser
-from sipcore.inbound import StatelessTags, answer_statelessly, screen
+from sipcore.events import ListenFailed, Listening
+from sipcore.flows import Flow
+from sipcore.inbound import Answer, StatelessTags, answer_statelessly, screen
 from sipcore.inbound.screening import fault
 from sipcore.registrar import EXTENSIONS, Location, RegistrarPolicy, Rules, StoredBinding, Users
 from sipcore.syntax.message import Request, Response
-from sipcore.syntax.uri import Uri
 from sipcore.transaction.response import write_response
 from sipcore.transaction.server import ServerTransactions
 from sipcore.values import Address, Protocol
@@ -31,14 +31,16 @@ MAX_CONNECTIONS: Final = 65536
 
 HANDLES: Final = ("REGISTER",)
 
+_NOBODY: Final[Users] = MappingProxyType({})
 
-class Registrar(Endpoint, FlowUser):
+
+class Registrar(Endpoint):
     """Registers users. Feed it what a `UserAgent` is fed; read the bindings with `bindings`."""
 
     def __init__(
         self,
         listen: Sequence[tuple[Protocol, Address]],
-        users: Users = {},  # noqa: B006 never written to
+        users: Users = _NOBODY,
         *,
         policy: RegistrarPolicy | None = None,
         random: Random,
@@ -69,7 +71,6 @@ class Registrar(Endpoint, FlowUser):
             else:
                 until = now + self.policy.timing.f
                 flow = self.open_flow(protocol, local=local, remote=None, server_name=None, until=until)
-                flow.waiting.append(self)
                 self._sockets[flow.id] = local
 
     # --- the application -------------------------------------------------------------------------------------------
@@ -122,6 +123,51 @@ class Registrar(Endpoint, FlowUser):
 
     def on_flow_open(self, flow: Flow, now: float) -> None:
         """A UDP socket is bound, or a client has connected."""
-        if flow.id in self._sockets and flow.local is not None and flow.local != self._sockets[flow.id]:
+        if flow.listener is None:
+            assert flow.local is not None
             self._sockets[flow.id] = flow.local
-"""
+            self.put(Listening(protocol=flow.protocol, local=flow.local))
+        elif len(self.flows) > MAX_CONNECTIONS:
+            self.drop("too many connections", flow.id, flow.remote)
+            self.close_flow(flow)
+
+    def on_flow_end(self, flow: Flow, error: str, now: float) -> None:
+        """A socket could not be had or has ended; that a client goes is nothing to tell."""
+        local = self._sockets.pop(flow.id, None)
+        if local is not None:
+            self.put(ListenFailed(protocol=flow.protocol, local=local, error=error))
+
+    def on_listening(self, listener: Listener, now: float) -> None:
+        """A TCP listener is ready."""
+        self.put(Listening(protocol=listener.protocol, local=listener.local))
+
+    def on_listen_failed(self, listener: Listener, error: str, now: float) -> None:
+        """A TCP listener could not be had."""
+        self.put(ListenFailed(protocol=listener.protocol, local=listener.local, error=error))
+
+    def _register(self, flow: Flow, request: Request, source: Address | None, now: float) -> None:
+        try:
+            transaction = self._transactions.receive(flow, request, source, now)
+            if transaction is None:
+                return
+            wrong = fault(request)
+            if wrong is None:
+                answer = self._rules.process(request, now)
+            else:
+                answer = Answer(400, f"Missing or malformed {wrong}")
+            self._tag_count += 1
+            headers = answer.headers
+            if self.policy.server:
+                headers = (*headers, ("Server", self.policy.server))
+            data = write_response(
+                request,
+                answer.status,
+                source,
+                reason=answer.reason,
+                to_tag=f"{self._tag_start}{self._tag_count:x}",
+                headers=headers,
+            )
+        except RemoteProtocolError:
+            self.drop("a request without a usable Via", flow.id, source)
+        else:
+            transaction.respond(data, answer.status, now)

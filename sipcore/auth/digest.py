@@ -108,9 +108,10 @@ class DigestSession:
     """True when the server has accepted an answer, and refused none since that it should have accepted."""
 
     def __init__(self, choice: Choice) -> None:
+        self.challenge = challenge = choice.challenge
         self.credential = choice.credential
         self.algorithm = choice.algorithm
-        challenge = choice.challenge
+        self.nc = 0
         self._ha1 = self.credential.ha1_for(self.algorithm, challenge.realm, normalised=challenge.charset is not None)
         self.sent = self.proven = False
         self._begin(challenge.nonce)

@@ -32,6 +32,8 @@ class Step(NamedTuple):
 
     uri: Uri
     transport: Transport | None
+    known: Target | None = None
+    """The only target, when the URI names an address and nothing has to be looked up."""
 
 
 class Written(NamedTuple):
@@ -110,7 +112,10 @@ class Exchange(FlowUser):
 
     def start(self, step: Step, now: float) -> None:
         """Look for targets, then send. Ends with one `on_outcome`, perhaps before this returns."""
-        TargetSearch(step.uri, step.transport, self).start(self.network.resolver, now)
+        if step.known is not None:
+            self.on_targets([step.known], None, now)
+        else:
+            TargetSearch(step.uri, step.transport, self).start(self.network.resolver, now)
 
     def cancel(self) -> None:
         """Stop without an outcome: nothing more is sent."""

@@ -16,7 +16,7 @@ from sipcore.inbound.screening import Answer, screen
 from sipcore.syntax.grammar import check_line, is_token, visible
 from sipcore.syntax.limits import MAX_DATAGRAM
 from sipcore.syntax.message import Request
-from sipcore.syntax.splitting import header_key
+from sipcore.syntax.names import header_key
 from sipcore.syntax.uri import Uri
 from sipcore.transaction.response import response_target, write_response
 from sipcore.transaction.server import ServerTransactions

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from sipcore.errors import RemoteProtocolError
+from sipcore.syntax.grammar import is_token
+from sipcore.syntax.headers import NameAddr
 from sipcore.syntax.message import Request
 
 __all__ = ["KNOWN_METHODS", "Answer", "allow", "fault", "screen", "unsupported"]
@@ -69,10 +71,11 @@ def fault(request: Request) -> str | None:
         name = "CSeq"
         if request.cseq.method != request.method:
             return name
-        name = "From"
-        _ = request.from_
         name = "To"
-        _ = request.to
+        to = request.to
+        name = "From"
+        if not _is_to_with_tag(request.get_all("from"), to, request.get("to")):
+            _ = request.from_
     except RemoteProtocolError:
         return name
     return None
@@ -90,3 +93,10 @@ def allow(handles: Collection[str]) -> str:
     """The value of Allow: what is handled, and OPTIONS, which always has an answer (RFC 3261 section 20.5)."""
     methods = [method for method in KNOWN_METHODS if method in handles or method == "OPTIONS"]
     return ", ".join([*methods, *sorted(set(handles).difference(KNOWN_METHODS))])
+
+
+def _is_to_with_tag(values: list[str], to: NameAddr, text: str | None) -> bool:
+    # Whoever registers writes From and To alike but for the tag, and is spared reading the same address twice.
+    if len(values) != 1 or text is None or to.parameters:
+        return False
+    return values[0].startswith(f"{text};tag=") and is_token(values[0][len(text) + 5 :])

@@ -15,6 +15,6 @@ from sipcore.network.connections import Connections
 from sipcore.network.network import Network
 from sipcore.network.pacing import Lane, Pacer
 from sipcore.network.resolver import Resolver
-from sipcore.network.targets import Target, TargetSearch, transport_for
+from sipcore.network.targets import Target, TargetSearch, literal_target, transport_for
 
-__all__ = ["Connections", "Lane", "Network", "Pacer", "Resolver", "Target", "TargetSearch", "transport_for"]
+__all__ = ["Connections", "Lane", "Network", "Pacer", "Resolver", "Target", "TargetSearch", "literal_target", "transport_for"]

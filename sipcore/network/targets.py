@@ -9,7 +9,7 @@ from sipcore.network.resolver import Resolver
 from sipcore.syntax.uri import Uri
 from sipcore.values import Address, Protocol, RecordKind, is_ip_address
 
-__all__ = ["Target", "TargetSearch", "TargetUser", "transport_for"]
+__all__ = ["Target", "TargetSearch", "TargetUser", "literal_target", "transport_for"]
 
 DEFAULT_PORT = 5060
 """RFC 3261 section 18.1.1."""
@@ -40,8 +40,16 @@ def transport_for(uri: Uri, wanted: Transport | None) -> Transport:
     return _UDP
 
 
+def literal_target(uri: Uri, wanted: Transport | None) -> Target | None:
+    """The one target of a URI that names an address; None when a name has to be looked up."""
+    host = (uri.get("maddr") or uri.host).strip("[]")
+    if not is_ip_address(host):
+        return None
+    return Target(transport_for(uri, wanted), (host, uri.port or DEFAULT_PORT), uri.host)
+
+
 class TargetSearch:
-    """One question for targets; ends with exactly one `on_targets`."""
+    """One question for the targets of a name; ends with exactly one `on_targets`."""
 
     __slots__ = ("_addresses", "_error", "_pending", "_port", "_transport", "_uri_host", "_user")
 
@@ -57,17 +65,16 @@ class TargetSearch:
     def start(self, resolver: Resolver, now: float) -> None:
         """Answer at once where nothing has to be asked."""
         host = self._uri_host.strip("[]")
-        if is_ip_address(host):
-            self._addresses[RecordKind.AAAA if ":" in host else RecordKind.A] = (host,)
-        else:
-            for kind in self._kinds():
-                known = resolver.look(host, kind, now)
-                if known is not None:
-                    self._addresses[kind] = known
-                else:
-                    self._pending.add(kind)
-            for kind in tuple(self._pending):
-                resolver.ask(host, kind, self, now)
+        asking = []
+        for kind in self._kinds():
+            known = resolver.look(host, kind, now)
+            if known is not None:
+                self._addresses[kind] = known
+            else:
+                asking.append(kind)
+        self._pending.update(asking)
+        for kind in asking:
+            resolver.ask(host, kind, self, now)
         if not self._pending:
             self._finish(now)
 

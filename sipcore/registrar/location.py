@@ -1,8 +1,8 @@
 """Where users can be reached: the bindings of each address of record (RFC 3261 section 10.3).
 
-A lapsed binding is never seen, since who looks leaves it out; that its memory is freed is the business of one timer for
-each address, which is set when an address gets its first binding and not moved by refreshes: when it fires too early, it
-is set again. So a refresh costs no timer at all.
+A lapsed binding is never seen, since who looks leaves it out; that its memory is freed is the business of one timer
+for each address, which is set when an address gets its first binding and not moved by refreshes: when it fires too
+early, it is set again. So a refresh costs no timer at all.
 """
 
 from __future__ import annotations

@@ -42,10 +42,10 @@ _UPDATES: Final = {
 
 
 class Rules:
-    """Decides about REGISTER requests and keeps the bindings. Pure: the same requests at the same times, the same answers.
+    """Decides about REGISTER requests and keeps the bindings: the same requests at the same times, the same answers.
 
-    Beyond the standard: a user may register the address of record whose user part is the user name, or that is the user
-    name as `user@host`, and no other.
+    What the standard leaves to us: a user may register the address of record whose user part is the user name, or that
+    is the user name as `user@host`, and no other.
     """
 
     def __init__(self, policy: RegistrarPolicy, users: Users, location: Location, *, random: Random) -> None:
@@ -69,7 +69,7 @@ class Rules:
             return Answer(400)
 
     def aor(self, text: str) -> str | None:
-        """The canonical form of a URI in the To of a REGISTER. Raises `RemoteProtocolError`; None when it has no user."""
+        """The canonical form of an address of record, None when it has no user. Raises `RemoteProtocolError`."""
         aors = self._aors
         if text not in aors:
             if len(aors) >= MAX_REMEMBERED:
@@ -135,20 +135,13 @@ class Rules:
         if known is None or known[0] is not found:
             if len(self._credentials) >= MAX_REMEMBERED:
                 self._credentials.clear()
+            secret = found if isinstance(found, Secret) else Secret(found)
             try:
-                known = self._credentials[username] = found, self._hashed(username, found)
+                known = self._credentials[username] = found, Credential(username=username, password=secret)
             except ConfigError:
                 # A name or password that could never be used is that of nobody.
                 return None
         return known[1]
-
-    def _hashed(self, username: str, password: Secret | str) -> Credential:
-        # H(A1) once, not for each request (RFC 7616 section 3.4.2).
-        plain = Credential(username=username, password=password if isinstance(password, Secret) else Secret(password))
-        bases = dict.fromkeys(algorithm.base for algorithm in self._policy.algorithms)
-        return Credential(
-            username=username, ha1=tuple([(base, plain.ha1_for(base, self._verifier.realm)) for base in bases])
-        )
 
     def _change(self, request: Request, aor: str, now: float) -> Answer | None:
         """Steps 6 and 7; None when all is well."""

@@ -20,7 +20,7 @@ class Authentication(enum.StrEnum):
     """What the challenges of a 401 or 407 come to."""
 
     NONE = "none"
-    """The response is no challenge."""
+    """The response brings no challenge that can be read."""
     NEW = "new"
     """There is something new to answer, and we can."""
     EXHAUSTED = "exhausted"
@@ -123,6 +123,8 @@ def _may_answer(context: Context) -> bool:
 
 
 def _refusal(context: Context) -> str:
+    if context.authentication is Authentication.NONE:
+        return "the response brought no challenge that can be read"
     if context.authentication is Authentication.UNUSABLE:
         return context.authentication_detail or "no usable credentials for the challenge"
     if context.authentication is Authentication.NEW:

@@ -21,17 +21,19 @@ import enum
 from typing import Protocol as Interface
 
 from sipcore.auth.challenge import parse_challenges
-from sipcore.auth.client import ClientAuth, Verdict
+from sipcore.auth.client import AuthVerdict, ClientAuth, Verdict
 from sipcore.auth.digest import InfoResult
 from sipcore.config import Account
+from sipcore.errors import RemoteProtocolError
 from sipcore.events import Registered, Rejected, StatusChanged, Unregistered
 from sipcore.exchange import Exchange, Outcome, Reply, Step, Written
 from sipcore.network.network import Network
+from sipcore.network.targets import literal_target
 from sipcore.profiles import MIN_ATTEMPT_GAP
 from sipcore.registration import redirect, too_brief
 from sipcore.registration.binding import Grant, Listed, read_grant
 from sipcore.registration.classify import Authentication, Context, classify
-from sipcore.registration.request import Texts, contact_value, next_hop, write_register
+from sipcore.registration.request import Texts, contact_value, write_register
 from sipcore.registration.schedule import History, initial_delay, refresh_delay, schedule
 from sipcore.syntax.grammar import visible
 from sipcore.syntax.headers import NameAddr
@@ -109,11 +111,9 @@ class RegistrationHost(Interface):
     """What the agent does for its registrations."""
 
     network: Network
-    allowed: str
-    """The value of Allow when the account does not say one."""
 
-    def share(self, text: str) -> str:
-        """One object for equal texts."""
+    def texts(self, account: Account) -> Texts:
+        """What the account's requests do not change."""
 
     def line_token(self, registration: Registration) -> str:
         """A token for the `line` parameter, by which inbound requests are found."""
@@ -136,6 +136,7 @@ class Registration:
     """One registration; see the module's text. Slotted and small, since there may be a hundred thousand."""
 
     __slots__ = (
+        "_again",
         "_attempt",
         "_contact_address",
         "_job_all",
@@ -143,6 +144,7 @@ class Registration:
         "_others",
         "_planned_at",
         "account",
+        "aor",
         "auth",
         "bound",
         "call_id",
@@ -183,7 +185,9 @@ class Registration:
         random = host.network.host.random
         self.host = host
         self.account = account
-        self.texts = Texts(account, host.allowed, host.share)
+        self.texts = host.texts(account)
+        self.aor = f"<{account.aor}>"
+        """The value of To, and of From but for its tag."""
         self.call_id = f"{random.getrandbits(128):032x}"
         self.cseq = random.getrandbits(FIRST_CSEQ_BITS)
         self.tag = f"{random.getrandbits(64):016x}"
@@ -230,6 +234,8 @@ class Registration:
         self._attempt: _Attempt | None = None
         self._planned_at: float | None = None
         self._job_all = False
+        self._again = False
+        """What is in flight says something that is out of date: register again when it has ended."""
         self.due: float | None = None
         self.due_key = 0
 
@@ -293,7 +299,7 @@ class Registration:
         old, self.account = self.account, account
         if account == old:
             return
-        self.texts = Texts(account, self.host.allowed, self.host.share)
+        self.texts = self.host.texts(account)
         self.expires = account.expires or 0
         self._contact_address = None
         if account.line and not self.line:
@@ -302,18 +308,29 @@ class Registration:
         if credentials:
             self.auth.forget()
             self.proven = False
-        if self.wanted is not Wanted.UP or self.exchange is not None:
+        if self.wanted is not Wanted.UP:
             return
-        given_up = self._planned_at is None
-        if credentials or given_up or not _same_on_the_wire(old, account):
+        same = _same_on_the_wire(old, account)
+        if self.exchange is not None:
+            self._again = self._again or credentials or not same
+        elif credentials or not same or self._planned_at is None:
             self._forget_failures()
             self._plan(now, now)
+
+    def revive(self, account: Account, now: float) -> None:
+        """The application removed it and wants it back before its binding was gone: it goes on as it was."""
+        self.wanted = Wanted.DOWN
+        self.successor = None
+        self.change(account, now)
 
     def network_changed(self, now: float) -> None:
         """The host's addresses changed, or it slept: the Contact may be wrong, so register again, once."""
         self._contact_address = None
-        if self.wanted is Wanted.UP and self.exchange is None:
-            self._plan(now, now)
+        if self.wanted is Wanted.UP:
+            if self.exchange is None:
+                self._plan(now, now)
+            else:
+                self._again = True
 
     def flow_lost(self, now: float) -> None:
         """The connection that the binding was made over ended: nobody reaches us until we register again."""
@@ -450,7 +467,7 @@ class Registration:
             refresh=refresh,
             due=due,
         )
-        exchange.start(next_hop(self.account), now)
+        exchange.start(self.texts.hop, now)
 
     def on_targets_found(self, now: float) -> None:
         """The exchange knows where to send."""
@@ -486,12 +503,13 @@ class Registration:
             credentials = self.auth.preemptive("REGISTER", request_uri, b"", random, account.profile.auth)
         attempt.answering = False
         attempt.credentials_sent = bool(credentials)
-        from_value = f"{texts.aor};tag={self.tag}"
+        from_value = f"{self.aor};tag={self.tag}"
         data = write_register(
             texts,
             protocol=exchange.flow.protocol,
             sent_by=exchange.sent_by,
             branch=branch,
+            aor=self.aor,
             from_value=from_value,
             call_id=self.call_id,
             cseq=self.cseq,
@@ -501,7 +519,7 @@ class Registration:
             request_uri=request_uri,
             removal=attempt.removal,
         )
-        return Written(data, self.call_id, f"{self.cseq} REGISTER", from_value, texts.aor)
+        return Written(data, self.call_id, f"{self.cseq} REGISTER", from_value, self.aor)
 
     def _count_cseq(self) -> None:
         if self.cseq >= MAX_CSEQ:
@@ -536,6 +554,14 @@ class Registration:
 
     def judge(self, exchange: Exchange, reply: Reply, now: float) -> Outcome:
         """What a reply means, by the profile's tables."""
+        try:
+            return self._judge(exchange, reply)
+        except RemoteProtocolError as error:
+            # Its identities are ours, so it ends the request; what else it says stays its secret.
+            code = reply.response.status if reply.response is not None else None
+            return Outcome(OutcomeClass.TEMPORARY, f"the response cannot be read: {error}", code)
+
+    def _judge(self, exchange: Exchange, reply: Reply) -> Outcome:
         attempt = self._attempt
         assert attempt is not None
         response = reply.response
@@ -551,27 +577,32 @@ class Registration:
         code = response.status
         if code < 300:
             return self._judge_success(attempt, response, code)
-        context = Context(
-            account.profile,
-            attempt.removal,
-            credentials_sent=attempt.credentials_sent,
-            answers=attempt.answers,
-            answers_without_stale=attempt.answers_without_stale,
-            auth_rejection_permanent=account.auth_rejection_permanent,
-            targets_left=len(exchange.targets),
-            requests_left=exchange.requests_left,
-            retry_after=response.retry_after,
-        )
-        raised = 0
+        verdict = _NO_CHALLENGE
+        raised = redirects = 0
         if code == 401 or code == 407:
-            context = self._read_challenges(attempt, response, context)
+            verdict = self._read_challenges(attempt, response)
         elif code == 423:
             raised = too_brief.raised_expires(
                 account.profile.too_brief, asked=self.expires, minimum=response.min_expires, guessed=attempt.guessed
             )
-            context = context._replace(can_raise_expires=raised > 0)
         elif code < 400 and account.profile.redirects:
-            context = context._replace(redirects_left=self._read_redirect(attempt, response))
+            redirects = self._read_redirect(attempt, response)
+        context = Context(
+            account.profile,
+            attempt.removal,
+            _AUTHENTICATION[verdict.kind],
+            verdict.reason,
+            verdict.stale,
+            attempt.credentials_sent,
+            attempt.answers,
+            attempt.answers_without_stale,
+            account.auth_rejection_permanent,
+            can_raise_expires=raised > 0,
+            redirects_left=redirects,
+            targets_left=len(exchange.targets),
+            requests_left=exchange.requests_left,
+            retry_after=response.retry_after,
+        )
         outcome = classify(code, None, context)
         if outcome.kind is OutcomeClass.CHALLENGE:
             attempt.answering = True
@@ -600,21 +631,16 @@ class Registration:
             code, None, Context(profile, binding=not grant.lost, grant=float(seconds), assumed=grant.assumed)
         )
 
-    def _read_challenges(self, attempt: _Attempt, response: Response, context: Context) -> Context:
+    def _read_challenges(self, attempt: _Attempt, response: Response) -> AuthVerdict:
         credentials = self.account.credentials
         if attempt.request_uri is not None:
             # Whoever redirects us may lead to anybody, and a credential of any realm would answer anybody.
             credentials = tuple(item for item in credentials if item.realm not in (None, "*"))
-        verdict = self.auth.answer(
+        return self.auth.answer(
             parse_challenges(response.get_all("www-authenticate"), proxy=False),
             parse_challenges(response.get_all("proxy-authenticate"), proxy=True),
             credentials,
             self.account.profile.auth,
-        )
-        return context._replace(
-            authentication=_AUTHENTICATION[verdict.kind],
-            authentication_detail=verdict.reason,
-            stale=verdict.stale,
         )
 
     def _read_redirect(self, attempt: _Attempt, response: Response) -> int:
@@ -633,7 +659,7 @@ class Registration:
         attempt.redirects += 1
         attempt.request_uri = str(attempt.next_uri)
         self.server = None
-        return Step(attempt.next_uri, None)
+        return Step(attempt.next_uri, None, literal_target(attempt.next_uri, None))
 
     # --- outcomes --------------------------------------------------------------------------------------------------
 
@@ -642,15 +668,16 @@ class Registration:
         attempt = self._attempt
         assert attempt is not None
         self.exchange = self._attempt = None
+        again, self._again = self._again, False
         if outcome.kind is OutcomeClass.SUCCESS:
-            self._succeeded(exchange, attempt, reply, outcome, now)
+            self._succeeded(exchange, attempt, reply, outcome, again, now)
         elif outcome.kind is OutcomeClass.REMOVED and attempt.removal:
             self._removed(attempt, reply, now)
         else:
-            self._failed(exchange, attempt, reply, outcome, now)
+            self._failed(exchange, attempt, reply, outcome, again, now)
 
     def _succeeded(
-        self, exchange: Exchange, attempt: _Attempt, reply: Reply, outcome: Outcome, now: float
+        self, exchange: Exchange, attempt: _Attempt, reply: Reply, outcome: Outcome, again: bool, now: float
     ) -> None:
         assert reply.response is not None
         assert attempt.grant is not None
@@ -668,7 +695,7 @@ class Registration:
         self._enter(State.REGISTERED, now)
         if self.wanted is Wanted.UP:
             delay = refresh_delay(self.account.profile.refresh, outcome.grant, self.host.network.host.random)
-            self._plan(now + delay, now)
+            self._plan(now if again else now + delay, now)
         put = self.host.network.host.put
         put(
             Registered(
@@ -709,7 +736,9 @@ class Registration:
         if self.wanted is Wanted.GONE:
             self._stop(now)
 
-    def _failed(self, exchange: Exchange, attempt: _Attempt, reply: Reply, outcome: Outcome, now: float) -> None:
+    def _failed(
+        self, exchange: Exchange, attempt: _Attempt, reply: Reply, outcome: Outcome, again: bool, now: float
+    ) -> None:
         account = self.account
         previous = self.state
         kind = outcome.kind
@@ -738,7 +767,9 @@ class Registration:
         if plan.counted:
             self.retries += 1
         if self.wanted is Wanted.UP:
-            if plan.delay is None:
+            if again:
+                self._plan(now, now)
+            elif plan.delay is None:
                 self._rest()
             else:
                 self._plan(now + plan.delay, now)
@@ -928,8 +959,10 @@ _AUTHENTICATION = {
     Verdict.NEW: Authentication.NEW,
     Verdict.EXHAUSTED: Authentication.EXHAUSTED,
     Verdict.UNUSABLE: Authentication.UNUSABLE,
-    Verdict.NONE: Authentication.UNUSABLE,
+    Verdict.NONE: Authentication.NONE,
 }
+
+_NO_CHALLENGE = AuthVerdict(Verdict.NONE)
 
 _LIVE_OPTIONS = frozenset(
     "name profile max_retries retry_interval forbidden_retry_interval fatal_retry_interval max_random_initial_delay "

@@ -6,39 +6,56 @@ string. All values were checked when the `Account` was made, so nothing needs to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from sipcore.config import Account
 from sipcore.exchange.exchange import Step
+from sipcore.network.targets import literal_target
 from sipcore.syntax.headers import NameAddr, parse_name_addr
 from sipcore.syntax.uri import Uri
 from sipcore.values import Address
 
-__all__ = ["Texts", "contact_value", "next_hop", "write_register"]
+__all__ = ["Texts", "contact_value", "write_register"]
 
 
 class Texts:
-    """The parts of an account's requests that do not change."""
+    """What the requests of an account do not change; accounts that differ in none of it share one object."""
 
-    __slots__ = ("allow", "aor", "request_uri", "routes", "tail")
+    __slots__ = ("allow", "hop", "request_uri", "routes", "tail")
 
-    def __init__(self, account: Account, allowed: str, share: Callable[[str], str]) -> None:
+    def __init__(self, account: Account, allowed: str) -> None:
         uri = Uri.parse(account.registrar or "")
         if account.profile.userless_request_uri and uri.user is not None:
             uri = uri.without_user()
         routes = [parse_name_addr(route) for route in account.outbound_proxy]
+        hop = routes[0].uri if routes else uri
+        self.hop = Step(hop, account.transport, literal_target(hop, account.transport))
+        """Where the requests go: the first route, else the registrar (RFC 3261 section 8.1.2)."""
         if routes and routes[0].uri.get("lr") is None:
             # A strict router takes the place of the Request-URI, and the registrar goes to the end of the routes
             # (RFC 3261 section 12.2.1.1).
             routes.append(NameAddr(None, str(uri)))
             uri = routes.pop(0).uri
-        self.request_uri = share(str(uri))
-        self.routes = share("".join(f"Route: {route}\r\n" for route in routes))
-        self.aor = f"<{account.aor}>"
-        # Accounts of one configuration mostly differ in none of these lines, so their text is kept once.
+        self.request_uri = str(uri)
+        self.routes = "".join(f"Route: {route}\r\n" for route in routes)
         allow = allowed if account.allow is None else ", ".join(account.allow)
-        self.allow = share(f"Allow: {allow}\r\n") if allow else ""
-        self.tail = share(_tail(account))
+        self.allow = f"Allow: {allow}\r\n" if allow else ""
+        self.tail = _tail(account)
+
+    @staticmethod
+    def key(account: Account) -> object:
+        """Accounts with equal keys can share their texts."""
+        return (
+            account.registrar,
+            account.outbound_proxy,
+            account.transport,
+            account.profile.name,
+            account.allow,
+            account.supported,
+            account.max_forwards,
+            account.user_agent,
+            account.extra_headers,
+        )
 
 
 def write_register(
@@ -47,6 +64,7 @@ def write_register(
     protocol: str,
     sent_by: str,
     branch: str,
+    aor: str,
     from_value: str,
     call_id: str,
     cseq: int,
@@ -66,7 +84,7 @@ def write_register(
         f"Via: SIP/2.0/{protocol} {sent_by};rport;branch={branch}\r\n"
         f"{texts.routes}"
         f"From: {from_value}\r\n"
-        f"To: {texts.aor}\r\n"
+        f"To: {aor}\r\n"
         f"Call-ID: {call_id}\r\n"
         f"CSeq: {cseq} REGISTER\r\n"
         f"Contact: {contacts}\r\n"
@@ -89,13 +107,6 @@ def contact_value(account: Account, user: str, address: Address, *, reliable: bo
     return (
         f"<sip:{user}@{host}:{port}{transport}{account.contact_parameters}{token}>{account.contact_header_parameters}"
     )
-
-
-def next_hop(account: Account) -> Step:
-    """Where the account's requests go: the first route, else the registrar (RFC 3261 section 8.1.2)."""
-    if account.outbound_proxy:
-        return Step(parse_name_addr(account.outbound_proxy[0]).uri, account.transport)
-    return Step(Uri.parse(account.registrar or ""), account.transport)
 
 
 def _tail(account: Account) -> str:

@@ -80,10 +80,12 @@ class StreamFramer:
                 if not self._scanned and not self._skip_keepalives(items):
                     return
                 end = buffer.find(b"\r\n\r\n", self._scanned)
-                self._check_lengths(end if end >= 0 else len(buffer))
                 if end < 0:
+                    # The empty line can begin in the last three bytes, so that much is not known to be too long.
+                    self._check_lengths(len(buffer) - 3)
                     self._scanned = max(1, len(buffer) - 3)
                     return
+                self._check_lengths(end)
                 self._total = end + 4 + _content_length(bytes(buffer[: end + 2]))
             if len(buffer) < self._total:
                 return

@@ -311,9 +311,10 @@ def _split_display(text: str) -> tuple[str | None, str]:
             raise RemoteProtocolError(f"address: malformed display name in {visible(text)}")
         return unquote(text[:end]), rest
     opening = text.find("<")
-    if opening < 0:
+    if opening < 0 or ";" in text[:opening]:
+        # A display name has no semicolon, so this "<" stands in the value of a parameter.
         return None, text
     display = text[:opening].rstrip(" \t")
-    if '"' in display or ";" in display:
+    if '"' in display:
         raise RemoteProtocolError(f"address: malformed display name in {visible(text)}")
     return display, text[opening:]

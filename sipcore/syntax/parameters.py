@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sipcore.errors import LimitExceeded, RemoteProtocolError
-from sipcore.syntax.grammar import end_of_quoted, is_token, visible
+from sipcore.syntax.grammar import TOKEN, end_of_quoted, visible
 from sipcore.syntax.limits import MAX_PARAMETERS
 
 __all__ = ["Parameters", "format_parameters", "get", "parse_parameters"]
@@ -15,6 +15,9 @@ Parameters = tuple[tuple[str, str | None], ...]
 
 None is the value of a parameter that is only a name.
 """
+
+# pname of RFC 3261 section 25.1 in a URI; wider than a token.
+_PARAMETER_NAME: Final = TOKEN + "[]/:&$()"
 
 # Names that need no check. Not a list of what is understood: every token is taken.
 # fmt: off
@@ -32,8 +35,8 @@ def parse_parameters(text: str, what: str) -> Parameters:
     """Parse `;a=b;c`; white space around `;` and `=` is allowed, an empty text has no parameters.
 
     `what` names the place in the error. Raises `RemoteProtocolError` for an empty name, a name that occurs twice or
-    an unfinished quoted string, and `LimitExceeded` above `MAX_PARAMETERS`. A value may be empty: that is how some
-    peers write a parameter without a value.
+    an unfinished quoted string, and `LimitExceeded` above `MAX_PARAMETERS`. A value may be empty although the grammar
+    says otherwise: that is how some peers write a parameter without a value.
     """
     pieces = text.split(";") if '"' not in text else _split_quoted(text, what)
     if pieces[0].strip(" \t"):
@@ -46,7 +49,7 @@ def parse_parameters(text: str, what: str) -> Parameters:
         name, equal, value = piece.partition("=")
         if name not in _COMMON:
             name = name.strip(" \t").lower()
-            if not is_token(name) and not _is_uri_parameter_name(name):
+            if not name or name.strip(_PARAMETER_NAME):
                 raise RemoteProtocolError(f"{what}: malformed parameter {visible(piece)}")
         if not equal:
             parameters.append((name, None))
@@ -71,11 +74,6 @@ def get(parameters: Parameters, name: str) -> str | None:
 def format_parameters(parameters: Parameters) -> str:
     """The inverse of `parse_parameters`."""
     return "".join([f";{name}" if value is None else f";{name}={value}" for name, value in parameters])
-
-
-def _is_uri_parameter_name(name: str) -> bool:
-    # paramchar of RFC 3261 section 25.1 goes beyond a token.
-    return name != "" and is_token(name.translate({ord(c): "x" for c in "[]/:&+$()"}))
 
 
 def _split_quoted(text: str, what: str) -> list[str]:

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 from typing import Final
 
 from sipcore.errors import RemoteProtocolError
-from sipcore.syntax.grammar import UNRESERVED, check_escapes, parse_host_port, visible
+from sipcore.syntax.grammar import UNRESERVED, check_escapes, is_host, parse_host_port, visible
 from sipcore.syntax.parameters import Parameters, format_parameters, get, parse_parameters
 
 __all__ = ["Uri"]
@@ -27,7 +27,10 @@ _VISUAL_SEPARATORS: Final = str.maketrans("", "", "-.()")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uri:
-    """A URI, split but not unescaped. `==` compares the text's parts; `equivalent` compares what they mean."""
+    """A URI, split but not unescaped. `==` compares the text's parts; `equivalent` compares what they mean.
+
+    `parse` checks; the constructor does not.
+    """
 
     scheme: str
     """In lower case."""
@@ -47,6 +50,7 @@ class Uri:
     def parse(cls, text: str) -> Uri:
         """Parse a URI that stands alone, without angle brackets and white space.
 
+        Taken although the grammar says otherwise: `#`, `[` and `]` in the user, which telephones put there unescaped.
         Raises `RemoteProtocolError` (RFC 3261 section 25.1; IPv6 as in RFC 5954).
         """
         if not text.isascii() or not text.isprintable() or not _NEVER.isdisjoint(text):
@@ -139,14 +143,19 @@ class Uri:
 def _without_password(text: str) -> str:
     # Errors quote the URI, and an error ends in a log.
     before, at, after = text.rpartition("@")
-    if not at or before.count(":") < 2:
+    if not at:
         return text
     scheme, _, userinfo = before.partition(":")
-    return f"{scheme}:{userinfo.partition(':')[0]}:***@{after}"
+    if scheme.lower() not in ("sip", "sips"):
+        return f"{scheme}:***@{after}"
+    user, colon, _ = userinfo.partition(":")
+    return f"{scheme}:{user}:***@{after}" if colon else text
 
 
 def _plain(text: str) -> str:
     """Escapes of unreserved characters undone, once; the others with capital digits (RFC 3261 section 19.1.4)."""
+    if "%" not in text or not check_escapes(text):
+        return text
     first, *pieces = text.split("%")
     parts = [first]
     for piece in pieces:
@@ -159,13 +168,11 @@ def _plain(text: str) -> str:
 def _same_text(one: str | None, two: str | None) -> bool:
     if one == two or one is None or two is None:
         return one == two
-    return ("%" in one or "%" in two) and _plain(one) == _plain(two)
+    return _plain(one) == _plain(two)
 
 
 def _same_host(one: str, two: str) -> bool:
-    if one == two:
-        return True
-    if one[:1] == "[" and two[:1] == "[":
+    if one[:1] == "[" and two[:1] == "[" and is_host(one) and is_host(two):
         return IPv6Address(one[1:-1]) == IPv6Address(two[1:-1])
     return one.lower() == two.lower()
 

@@ -215,7 +215,25 @@ def test_writing_and_reading_are_inverse(challenges: list[Challenge], joined: bo
     assert parse(*([", ".join(lines)] if joined else lines)) == tuple(challenges)
 
 
-PIECES = ["Digest ", "realm=", "nonce=", '"', "\\", ",", " ", "=", "\t", "a", "b", "\r\n", "\0", "é", "\udcff", "Basic ", "qop"]
+PIECES = [
+    "Digest ",
+    "realm=",
+    "nonce=",
+    '"',
+    "\\",
+    ",",
+    " ",
+    "=",
+    "\t",
+    "a",
+    "b",
+    "\r\n",
+    "\0",
+    "é",
+    "\udcff",
+    "Basic ",
+    "qop",
+]
 
 
 @settings(max_examples=300, deadline=None)

@@ -49,7 +49,9 @@ def test_sha512_256_has_the_values_of_fips_180_4(text: bytes, digest: str) -> No
     assert hashing.sha512_256_function()(text).hexdigest() == digest
 
 
-@pytest.mark.skipif("sha512_256" not in hashlib.algorithms_available, reason="hashlib has no SHA-512/256 to compare with")
+@pytest.mark.skipif(
+    "sha512_256" not in hashlib.algorithms_available, reason="hashlib has no SHA-512/256 to compare with"
+)
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=400))
 def test_our_sha512_256_equals_that_of_hashlib(data: bytes) -> None:

@@ -125,6 +125,10 @@ class SocketDriver(ABC):
         self.drain()
         return result
 
+    def ask(self, question: Callable[..., _R], *args: object) -> _R:
+        """Call something that only looks at the agent, such as `agent.status`."""
+        return question(*args)
+
     # --- for the event loop ----------------------------------------------------------------------------------------
 
     @abstractmethod

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TypeVar
 
@@ -67,37 +68,46 @@ class Driver(SocketDriver):
         """Wait at most `timeout` seconds (None: for ever) for something to happen, and do it; True when it did.
 
         Raises what an event handler raised; the events after that one are kept for the next call. Raises
-        `LocalProtocolError` when another thread polls.
+        `LocalProtocolError` when the driver is closed, or polled already: by another thread, or around the handler.
         """
         if not self._polling.acquire(blocking=False):
-            raise LocalProtocolError("another thread polls this driver")
+            raise LocalProtocolError("this driver is polled already")
         try:
+            if not self.running:
+                raise LocalProtocolError("this driver is closed")
             return self._poll(timeout)
         finally:
             self._polling.release()
+            if self._stopping:
+                self.close()
 
     def run(self) -> None:
-        """Poll until the agent is closed or `stop()` is called, then close."""
+        """Poll until the agent is closed, or `close()` is called, then close."""
         try:
-            while not (self._stopping or (self.finished and not self._events)):
+            while self.running and not (self.finished and not self._events):
                 self.poll(None)
         finally:
             self.close()
 
-    def stop(self) -> None:
-        """Let `run()` return soon; from any thread."""
-        self._stopping = True
-        with self._lock:
-            self._wake()
-
     def close(self) -> None:
-        """Let go of all sockets at once. What was not sent is lost: call the agent's `close` first, and poll."""
+        """Let go of all sockets; from any thread. One that polls does it itself, at once, when its handler returns.
+
+        What was not sent is lost: call the agent's `close` first, and poll.
+        """
         with self._lock:
-            if self.running:
-                self._shut()
-                self._selector.close()
-                self._waker.close()
-                self._wakened.close()
+            self._stopping = True
+            self._wake()
+        # A selector must not be closed under the thread that waits on it.
+        if self._polling.acquire(blocking=False):
+            try:
+                with self._lock:
+                    if self.running:
+                        self._shut()
+                        self._selector.close()
+                        self._waker.close()
+                        self._wakened.close()
+            finally:
+                self._polling.release()
 
     def __enter__(self) -> Driver:
         return self
@@ -111,8 +121,6 @@ class Driver(SocketDriver):
 
     def _poll(self, timeout: float | None) -> bool:
         with self._lock:
-            if not self.running:
-                return False
             self.drain()
             now = self.now()
             # How rarely the application polls says nothing about whether the host slept.
@@ -126,8 +134,6 @@ class Driver(SocketDriver):
         finally:
             self._selecting = False
         with self._lock:
-            if not self.running:
-                return False
             for key, mask in ready:
                 on_readable, on_writable = key.data
                 if mask & selectors.EVENT_WRITE and on_writable is not None:
@@ -149,16 +155,12 @@ class Driver(SocketDriver):
 
     def _wake(self) -> None:
         if self._selecting and self.running:
-            try:
+            with suppress(BlockingIOError):  # full, so it will wake
                 self._waker.send(b"\0")
-            except BlockingIOError:
-                pass  # full, so it will wake
 
     def _on_woken(self) -> None:
-        try:
+        with suppress(BlockingIOError):
             self._wakened.recv(4096)
-        except BlockingIOError:
-            pass
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

@@ -192,7 +192,7 @@ class Stream:
             del self._queued[:sent]
             if not self._queued:
                 if lingering:
-                    self._let_go()
+                    self.abort()
                 else:
                     self._driver.unwatch_writable(self._sock)
         self._driver.drain()
@@ -204,15 +204,10 @@ class Stream:
             self._driver.lingering[self] = self._driver.now() + LINGER
             self._driver.watch_writable(self._sock, self.on_writable)
         else:
-            self._let_go()
+            self.abort()
 
     def abort(self) -> None:
-        """Close now."""
-        self._driver.lingering.pop(self, None)
-        self._driver.unwatch(self._sock)
-        self._sock.close()
-
-    def _let_go(self) -> None:
+        """Close now; what is queued is lost."""
         self._driver.lingering.pop(self, None)
         self._driver.unwatch(self._sock)
         sockets.close_stream(self._sock)

@@ -1,0 +1,123 @@
+"""The other end of the control socket: `show`, `send`, `reload`, `trace`. Blocking, without trio, quick to start."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from sipcore_trio.daemon import codes
+from sipcore_trio.daemon.render import detail, print_table
+
+__all__ = ["Refused", "Unreachable", "exchange", "reload", "send", "show", "trace"]
+
+REPLY_TIMEOUT = 10.0
+"""Seconds without a byte before the daemon counts as out of reach; it answers at once when it lives."""
+
+MAX_REPLY_LINE = 1 << 20
+"""Bytes: one registration with the longest list of bindings stays far below."""
+
+
+class Unreachable(Exception):
+    """There is no daemon, or it does not answer; the text is for the user."""
+
+
+class Refused(Exception):
+    """The daemon says no; `code` is the exit status that it suggests."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def show(options: argparse.Namespace) -> int:
+    """`sipcore show registrations` and `sipcore show registration NAME`."""
+    one = options.what == "registration"
+    request = {"command": "show", "name": options.name} if one else {"command": "show"}
+    try:
+        found = [line["registration"] for line in exchange(options.control, request) if "registration" in line]
+    except (Unreachable, Refused) as error:
+        return _complain(error)
+    if options.json:
+        print(json.dumps(found[0] if one else found, indent=2, ensure_ascii=True))
+    elif one:
+        for line in detail(found[0], time.time()):
+            print(line)
+    else:
+        print_table(found)
+    registered = all(item["state"] == "Registered" for item in found)
+    return codes.OK if registered else codes.NOT_REGISTERED
+
+
+def send(options: argparse.Namespace) -> int:
+    """`sipcore send register|unregister NAME|'*all'`: 0 when the daemon took the order."""
+    return _order(options.control, {"command": options.action, "name": options.name})
+
+
+def reload(options: argparse.Namespace) -> int:
+    """`sipcore reload`: 0 when the new configuration is in force, 2 when it was refused and nothing changed."""
+    return _order(options.control, {"command": "reload"})
+
+
+def trace(options: argparse.Namespace) -> int:
+    """`sipcore trace NAME`: prints until it is interrupted or the daemon ends."""
+    try:
+        for line in exchange(options.control, {"command": "trace", "name": options.name}, wait=None):
+            if "trace" in line:
+                print(line["trace"], flush=True)
+            elif "note" in line:
+                print(f"sipcore: {line['note']}", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        return codes.OK
+    except (Unreachable, Refused) as error:
+        return _complain(error)
+    return codes.OK
+
+
+def exchange(path: str, request: dict[str, Any], *, wait: float | None = REPLY_TIMEOUT) -> Iterator[dict[str, Any]]:
+    """Send one request; yields the reply's lines, the last of which says ok.
+
+    Raises `Unreachable`, and `Refused` when the daemon says no.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(REPLY_TIMEOUT)
+        try:
+            connection.connect(path)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            connection.settimeout(wait)
+            with connection.makefile("rb") as lines:
+                while data := lines.readline(MAX_REPLY_LINE):
+                    line = json.loads(data)
+                    if line.get("ok") is False:
+                        raise Refused(str(line.get("error")), int(line.get("code", codes.FAILED)))
+                    yield line
+                    if line.get("ok"):
+                        return
+        except TimeoutError:
+            raise Unreachable(f"the daemon at {path} does not answer") from None
+        except OSError as error:
+            raise Unreachable(f"no daemon at {path}: {error.strerror or error}") from None
+        except ValueError:
+            raise Unreachable(f"what answers at {path} is no sipcore daemon") from None
+    raise Unreachable(f"the daemon at {path} closed the connection")
+
+
+def _order(path: str, request: dict[str, Any]) -> int:
+    try:
+        for line in exchange(path, request):
+            for note in line.get("notes", ()):
+                print(f"sipcore: {note}", file=sys.stderr)
+            if line.get("text"):
+                print(line["text"])
+    except (Unreachable, Refused) as error:
+        return _complain(error)
+    return codes.OK
+
+
+def _complain(error: Unreachable | Refused) -> int:
+    print(f"sipcore: {error}", file=sys.stderr)
+    return error.code if isinstance(error, Refused) else codes.UNREACHABLE

@@ -1,0 +1,157 @@
+"""Events as log lines: one line for each change, with everything that is known about it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from sipcore.events import (
+    Event,
+    FlowLost,
+    ListenFailed,
+    Listening,
+    MessageDropped,
+    Registered,
+    Rejected,
+    StatusChanged,
+    Unregistered,
+)
+from sipcore.syntax.grammar import visible
+from sipcore.values import Cause, OutcomeClass, State, Status, format_address
+
+__all__ = ["Narrator", "cause_line", "moment"]
+
+DROP_INTERVAL = 60.0
+"""Seconds between two lines about drops of one cause: who sends rubbish must not fill the disk."""
+
+MAX_DROP_CAUSES = 64
+"""Causes kept apart; causes are few, this only bounds the memory."""
+
+MAX_NAMES = 5
+"""Registrations named in the line about a lost flow; a shared connection may have thousands."""
+
+
+class Narrator:
+    """Turns the agent's events into lines.
+
+    The event that names the reason comes first and `StatusChanged` last, so the line is written then, when both are
+    known. `write(level, text)` gets each line, `enabled(level)` says whether anybody reads that level, `wall` turns a
+    time of the agent into wall-clock seconds.
+    """
+
+    def __init__(
+        self, write: Callable[[int, str], None], *, enabled: Callable[[int], bool], wall: Callable[[float], float]
+    ) -> None:
+        self._write = write
+        self._enabled = enabled
+        self._wall = wall
+        self._reasons: list[Registered | Rejected | Unregistered] = []
+        self._drops: dict[str, tuple[float, int]] = {}
+
+    def tell(self, event: Event, now: float) -> None:
+        """Write what there is to say about an event."""
+        match event:
+            case Registered() | Rejected() | Unregistered():
+                self._reasons.append(event)
+            case StatusChanged():
+                self._status_changed(event, now)
+            case MessageDropped():
+                self._dropped(event, now)
+            case FlowLost():
+                names = ", ".join(visible(name) for name in event.names[:MAX_NAMES])
+                more = f" and {len(event.names) - MAX_NAMES} more" if len(event.names) > MAX_NAMES else ""
+                remote = format_address(event.remote) if event.remote else "its peers"
+                users = f"; it carried {names}{more}" if names else ""
+                self._write(logging.WARNING, f"flow to {remote} lost: {visible(event.error or 'closed')}{users}")
+            case Listening():
+                self._write(logging.INFO, f"listening on {event.protocol} {format_address(event.local)}")
+            case ListenFailed():
+                local = format_address(event.local) if event.local else "?"
+                self._write(logging.ERROR, f"cannot listen on {event.protocol} {local}: {visible(event.error)}")
+            case _:
+                self._write(logging.DEBUG, visible(repr(event)))
+
+    def _status_changed(self, event: StatusChanged, now: float) -> None:
+        reasons, self._reasons = self._reasons, []
+        status = event.status
+        registered = next((reason for reason in reasons if isinstance(reason, Registered)), None)
+        if registered is not None:
+            quiet = registered.refreshed and event.previous is State.REGISTERED
+            doubt = bool(status.cause and status.cause.detail)
+            level = logging.WARNING if doubt else logging.DEBUG if quiet else logging.INFO
+            if self._enabled(level):
+                self._write(level, self._registered(status, registered, now))
+            return
+        rejected = next((reason for reason in reasons if isinstance(reason, Rejected)), None)
+        if rejected is not None:
+            what = "removal failed, " if rejected.removal else ""
+            text = f"{_head(status)}: {what}{rejected.kind}: {cause_line(rejected.cause)}{self._next(status, now)}"
+            self._write(logging.WARNING, text)
+        elif reasons:
+            cause = reasons[0].cause if isinstance(reasons[0], Unregistered) else status.cause
+            asked = cause is not None and cause.kind is OutcomeClass.REMOVED
+            level = logging.INFO if asked else logging.WARNING
+            self._write(level, f"{_head(status)}: {cause_line(cause)}{self._next(status, now)}")
+        else:
+            level = logging.DEBUG if status.state is event.previous else logging.INFO
+            if self._enabled(level):
+                self._write(level, f"{_head(status)}: {cause_line(status.cause)}{self._next(status, now)}")
+
+    def _registered(self, status: Status, event: Registered, now: float) -> str:
+        what = "refreshed" if event.refreshed else "registered"
+        assumed = ", assumed, since the response lists no binding" if event.assumed else ""
+        return (
+            f"{_head(status)}: {what} for {event.expires:.0f} s{assumed}: {cause_line(status.cause)}"
+            f"{_server(status)}; next refresh {moment(event.refresh_at, now, self._wall)}"
+        )
+
+    def _next(self, status: Status, now: float) -> str:
+        if status.next_attempt_at is None:
+            return "; no further attempt"
+        return f"; next attempt {moment(status.next_attempt_at, now, self._wall)}"
+
+    def _dropped(self, event: MessageDropped, now: float) -> None:
+        since, count = self._drops.get(event.cause, (float("-inf"), 0))
+        count += event.count
+        if now - since < DROP_INTERVAL or (event.cause not in self._drops and len(self._drops) >= MAX_DROP_CAUSES):
+            if event.cause in self._drops:
+                self._drops[event.cause] = (since, count)
+            return
+        self._drops[event.cause] = (now, 0)
+        source = f" from {format_address(event.source)}" if event.source else ""
+        times = f" ({count} times)" if count > 1 else ""
+        self._write(logging.INFO, f"dropped{source}: {visible(event.cause)}{times}")
+
+
+def cause_line(cause: Cause | None) -> str:
+    """Code, reason phrase, Warning, Retry-After, server, transport, and what we make of it."""
+    if cause is None:
+        return "asked for"
+    said = f"{cause.code} {cause.reason}".rstrip() if cause.code is not None else ""
+    if cause.warning is not None:
+        said += f" (Warning: {cause.warning})"
+    if cause.retry_after is not None:
+        said += f" (Retry-After: {cause.retry_after})"
+    if cause.server is not None:
+        said += f"{' from ' if said else 'at '}{cause.server}{f' ({cause.transport})' if cause.transport else ''}"
+    parts = [part for part in (said, cause.detail) if part]
+    # The words of the peer were made safe where they were read; this is the second lock on the same door.
+    return visible(": ".join(parts) or str(cause.kind or "no reason"), 600)
+
+
+def moment(at: float, now: float, wall: Callable[[float], float]) -> str:
+    """A time of the agent for people: local time, and how many seconds off."""
+    local = time.localtime(wall(at))
+    form = "%H:%M:%S" if at - now < 86400 else "%Y-%m-%d %H:%M:%S"
+    return f"at {time.strftime(form, local)} (in {max(at - now, 0):.0f} s)"
+
+
+def _head(status: Status) -> str:
+    return f"{visible(status.name)}: {status.state}"
+
+
+def _server(status: Status) -> str:
+    if status.server is None:
+        return ""
+    return f" from {status.server}{f' ({status.transport})' if status.transport else ''}"

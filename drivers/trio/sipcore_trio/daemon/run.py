@@ -1,0 +1,300 @@
+"""`sipcore run`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import logging
+import random
+import signal
+import sys
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import trio
+
+from sipcore.asterisk import Configuration
+from sipcore.errors import ConfigError, LocalProtocolError
+from sipcore.events import Event, Rejected
+from sipcore.profiles import PROFILES
+from sipcore.syntax.grammar import visible
+from sipcore_trio.daemon import codes
+from sipcore_trio.daemon.checks import (
+    StartError,
+    check_addresses,
+    descriptors_needed,
+    load_file,
+    raise_descriptors,
+)
+from sipcore_trio.daemon.control import ControlError, ControlSocket, RequestError
+from sipcore_trio.daemon.logs import start_logging
+from sipcore_trio.daemon.narrator import Narrator
+from sipcore_trio.daemon.tracer import TracedAgent, concerns
+from sipcore_trio.daemon.views import status_json
+from sipcore_trio.driver import Driver
+
+__all__ = ["Daemon", "run"]
+
+EVERY = "*all"
+"""Stands for all registrations, as in Asterisk."""
+
+STATUSES_PER_CHUNK = 100
+"""Statuses rendered without giving way to the registrations themselves."""
+
+TRACE_BUFFER = 256
+"""Messages kept for a client that does not read; past it they are left out, and that is told."""
+
+GC_THRESHOLDS = (50_000, 20, 50)
+"""Registrations make little garbage in cycles, and a collection visits every object that is not frozen."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run until a signal ends it. Whatever is wrong with the arguments or the file is found before anything starts."""
+    log = start_logging(options.log_level)
+    gc.disable()
+    control = None
+    try:
+        profile = PROFILES[options.profile]
+        configuration, warnings = load_file(options.config, profile, strict_permissions=options.strict_permissions)
+        raise_descriptors(descriptors_needed(configuration.accounts))
+        check_addresses(configuration.binds.items())
+        control = ControlSocket(options.control)
+    except (ConfigError, StartError, ControlError) as error:
+        print(f"sipcore: {error}", file=sys.stderr)
+        return codes.USAGE
+    for warning in warnings:
+        log.warning("%s", visible(warning, 1000))
+    try:
+        daemon = Daemon(options, configuration, control, log)
+        del configuration  # the accounts live on in the agent, the rest may go
+        trio.run(daemon.main)
+    finally:
+        control.close()
+    return codes.OK
+
+
+class Daemon:
+    """One agent, one driver, one control socket."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        configuration: Configuration,
+        control: ControlSocket,
+        log: logging.Logger,
+    ) -> None:
+        self.options = options
+        self.profile = PROFILES[options.profile]
+        self.log = log
+        self.control = control
+        self.agent: TracedAgent
+        self.driver: Driver
+        self._first: Configuration | None = configuration
+        self._held = frozenset(configuration.binds)
+        self._stopping = trio.Event()
+        self._stopped = trio.Event()
+        self._reloading = trio.Lock()
+        self._failed_removals = 0
+
+    async def main(self) -> None:
+        """Everything, from the first REGISTER to the last."""
+        self.agent = TracedAgent(random=random.SystemRandom())
+        self.driver = Driver(self.agent, self.on_event)
+        self.narrator = Narrator(self.log.log, enabled=self.log.isEnabledFor, wall=self.wall)
+        if self.options.trace:
+            self.agent.looks += (_to_stderr,)
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._signals, signals, nursery.cancel_scope)
+                await nursery.start(self.control.serve, self.handle)
+                self._begin()
+                nursery.start_soon(self._drive)
+                await self._stopping.wait()
+                await self._stop()
+                nursery.cancel_scope.cancel()
+
+    def wall(self, moment: float) -> float:
+        """A time of the agent as wall-clock time."""
+        return moment - self.driver.now() + time.time()
+
+    def on_event(self, event: Event) -> None:
+        """What the agent tells."""
+        self.narrator.tell(event, self.agent.now)
+        if isinstance(event, Rejected) and event.removal and self._stopping.is_set():
+            self._failed_removals += 1
+
+    # --- beginning and end -----------------------------------------------------------------------------------------
+
+    async def _drive(self) -> None:
+        await self.driver.run()
+        self._stopped.set()
+
+    def _begin(self) -> None:
+        configuration, self._first = self._first, None
+        assert configuration is not None
+        accounts = configuration.accounts
+        count = len(accounts)
+        self.log.info(
+            "%s: %d registration%s, profile %s, control socket %s",
+            configuration.file,
+            count,
+            "" if count == 1 else "s",
+            self.profile.name,
+            self.control.path,
+        )
+        now = self.driver.now()
+        for account in accounts:
+            self.agent.add(account, now=now)
+        del configuration, accounts
+        for name in self.agent.names():
+            self.agent.register(name, now=now)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        # What was loaded stays for good: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        gc.enable()
+
+    async def _stop(self) -> None:
+        registered = len(self.agent.names())
+        self.log.info("stopping: removing the bindings of %d registrations", registered)
+        self.driver.feed(self.agent.close)
+        with trio.move_on_after(self.options.stop_within):
+            await self._stopped.wait()
+        left = len(self.agent.names())
+        if left:
+            self.log.warning("stopped: %d removals were not answered within %g s", left, self.options.stop_within)
+        elif self._failed_removals:
+            self.log.warning("stopped: %d removals failed", self._failed_removals)
+        else:
+            self.log.info("stopped")
+
+    async def _signals(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+        async for number in signals:
+            if number == signal.SIGHUP:
+                try:
+                    await self.reload()
+                except RequestError:
+                    pass  # it was logged, and nothing changed
+            elif self._stopping.is_set():
+                self.log.warning("stopped by a second %s: the bindings left stand until they lapse", _name(number))
+                scope.cancel()
+            else:
+                self._stopping.set()
+
+    async def reload(self) -> list[str]:
+        """Read the file again and change what changed; returns warnings. Raises `RequestError`, and changes nothing."""
+        async with self._reloading:
+            options = self.options
+            try:
+                # In a thread: a large file takes its time, and refreshes are due meanwhile.
+                configuration, warnings = await trio.to_thread.run_sync(
+                    lambda: load_file(options.config, self.profile, strict_permissions=options.strict_permissions)
+                )
+                raise_descriptors(descriptors_needed(configuration.accounts))
+                check_addresses(configuration.binds.items(), held=self._held)
+                self._held |= frozenset(configuration.binds)
+                self.driver.feed(self.agent.reload, configuration.accounts)
+            except (ConfigError, StartError, LocalProtocolError) as error:
+                self.log.error("reload refused, nothing changed: %s", visible(str(error), 1000))
+                raise RequestError(str(error), codes.USAGE) from None
+            for warning in warnings:
+                self.log.warning("%s", visible(warning, 1000))
+            self.log.info("reloaded %s: %d registrations", options.config, len(configuration.accounts))
+            del configuration
+            self._tidy()
+            return warnings
+
+    # --- the control socket ----------------------------------------------------------------------------------------
+
+    async def handle(self, request: dict[str, Any]) -> AsyncGenerator[bytes, None]:
+        """Answer one request of the control socket."""
+        command = request.get("command")
+        name = request.get("name")
+        if name is not None and not isinstance(name, str):
+            raise RequestError("name is a string")
+        if command == "show":
+            async for chunk in self._show(name):
+                yield chunk
+        elif command in ("register", "unregister") and name is not None:
+            yield _line({"ok": True, "text": self._send(command, name)})
+        elif command == "reload":
+            notes = await self.reload()
+            yield _line({"ok": True, "text": f"{len(self.agent.names())} registrations", "notes": notes})
+        elif command == "trace" and name is not None:
+            async for chunk in self._trace(name):
+                yield chunk
+        else:
+            raise RequestError("the commands are show, register NAME, unregister NAME, reload and trace NAME")
+
+    async def _show(self, name: str | None) -> AsyncGenerator[bytes, None]:
+        names = self.agent.names() if name is None else (self._known(name),)
+        for start in range(0, len(names), STATUSES_PER_CHUNK):
+            lines = []
+            for one in names[start : start + STATUSES_PER_CHUNK]:
+                try:
+                    status = self.agent.status(one)
+                except LocalProtocolError:
+                    continue  # removed since
+                lines.append(_line({"registration": status_json(status, self.wall)}))
+            yield b"".join(lines)
+        yield _line({"ok": True})
+
+    def _send(self, command: str, name: str) -> str:
+        names = self.agent.names() if name == EVERY else (self._known(name),)
+        method = self.agent.register if command == "register" else self.agent.unregister
+        now = self.driver.now()
+        for one in names:
+            method(one, now=now)
+        self.driver.drain()
+        return f"{command}: {len(names)} registrations" if name == EVERY else f"{command}: {visible(name)}"
+
+    async def _trace(self, name: str) -> AsyncGenerator[bytes, None]:
+        aor = None if name == EVERY else self.agent.account(self._known(name)).aor.encode("utf-8", "surrogateescape")
+        sender, receiver = trio.open_memory_channel[str](TRACE_BUFFER)
+        missed = 0
+
+        def look(data: bytes, text: str) -> None:
+            nonlocal missed
+            if aor is None or concerns(data, aor):
+                try:
+                    sender.send_nowait(text)
+                except trio.WouldBlock:
+                    missed += 1
+
+        self.agent.looks += (look,)
+        try:
+            yield _line({"note": f"tracing {visible(name)}; end with Ctrl-C"})
+            async for text in receiver:
+                yield _line({"trace": text})
+                if missed:
+                    yield _line({"note": f"{missed} messages were left out"})
+                    missed = 0
+        finally:
+            self.agent.looks = tuple(one for one in self.agent.looks if one is not look)
+
+    def _known(self, name: str) -> str:
+        names = self.agent.names()
+        if name not in names:
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, names, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise RequestError(f"there is no registration {name!r}{hint}")
+        return name
+
+
+def _line(item: dict[str, Any]) -> bytes:
+    return json.dumps(item, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _to_stderr(data: bytes, text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _name(number: int) -> str:
+    return signal.Signals(number).name
