@@ -45,8 +45,8 @@ def main() -> int:
 
 
 def _measure(run: Callable[[Sequence[Account]], float], count: int) -> float:
-    with registrar(count) as port:
-        return run(accounts(count, port)) / count
+    with registrar(count) as peer:
+        return run(accounts(count, peer.port)) / count
 
 
 def _sync(batch: Sequence[Account]) -> float:

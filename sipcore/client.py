@@ -1,9 +1,9 @@
 """The logic of the convenience API without I/O, so that drivers only wait.
 
-Theory of operation. A `Client` is a `UserAgent` with the manners of a `with` block: it registers its accounts when it is
-made, says when the block may be entered or why it cannot, and, told to `leave`, removes the bindings and says when that
-is done or has taken too long. It keeps the contract of an agent, so a driver drives it as it drives any other: what it
-has to say are events, behind the event that caused them, and its two bounds are part of `next_deadline()`.
+Theory of operation. A `Client` is a `UserAgent` with the manners of a `with` block: it registers its accounts when it
+is made, says when the block may be entered or why it cannot, and, told to `leave`, removes the bindings and says when
+that is done or has taken too long. It keeps the contract of an agent, so a driver drives it as it drives any other:
+what it has to say are events, behind the event that caused them, and its two bounds are part of `next_deadline()`.
 
 Who sees what: the driver sees `Entered` or `EnteringFailed` once, and `Left` once, after which the client is closed.
 Every other event goes through unchanged; on its way each status is handed to those who follow it.

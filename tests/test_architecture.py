@@ -136,7 +136,8 @@ def loaded_by(names: list[str]) -> set[str]:
     program += "".join(f"import {name}\n" for name in names)
     program += "print(*sys.modules)"
     # -I and -S: neither the user's environment nor a .pth file of site-packages may add modules.
-    result = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     return set(result.stdout.split())
 
 

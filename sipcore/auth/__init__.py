@@ -17,6 +17,7 @@ side, since one attempt may meet both. The exchange tells it what came back; it 
     first request of an attempt  --preemptive-->  headers, if that has worked before
     401, 407                     --answer------>  NEW: send again with credentials(); EXHAUSTED, UNUSABLE, NONE: give up
     2xx                          --succeeded--->  nextnonce adopted, rspauth checked
+    403 and the like             --refused----->  nothing unasked until it has worked again
 
 Conflicts, and how they are settled:
 

@@ -61,8 +61,8 @@ class ClientAuth:
     """The digest sessions of one registration, for registrar and proxies together.
 
     For the first request of an attempt call `preemptive`; after a 401 or 407 `answer`, and if its verdict is NEW put
-    `credentials` into the next request; after a 2xx `succeeded`. A session is used unasked only when it is proven, so
-    a wrong password is not offered twice in an attempt.
+    `credentials` into the next request; after a 2xx `succeeded`, after another final response `refused`. A session is
+    used unasked only when it is proven, so a wrong password is not offered twice in an attempt.
     """
 
     __slots__ = ("_reuse_failures", "_sessions")
@@ -175,6 +175,15 @@ class ClientAuth:
             else:
                 session.sent = False
         return headers
+
+    def refused(self) -> None:
+        """Note a final failure that is no challenge, as a 403: nothing is sent unasked until it has worked again.
+
+        A registrar that says 403 to an old nonce would otherwise be shown it again for ever, and never give another.
+        """
+        for session in self._sessions:
+            if session.sent:
+                session.proven = False
 
     def succeeded(
         self, info: str | None = None, proxy_info: str | None = None, *, uri: str = "", body: bytes = b""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from unicodedata import normalize
 
 from sipcore.auth.hashing import Algorithm
@@ -104,6 +105,20 @@ class Credential:
         # One expression: no local variable of any frame ever holds the password.
         return Secret(
             algorithm.digest(f"{username}:{realm}:{password.reveal()}".encode("utf-8", "surrogateescape")).hexdigest()
+        )
+
+    def hashed(self, realm: str, algorithms: Iterable[Algorithm]) -> Credential:
+        """The same for one realm with digests in the password's place: what a server needs, computed once.
+
+        Raises `ConfigError` when it may be used with none of the algorithms.
+        """
+        bases = dict.fromkeys(algorithm.base for algorithm in algorithms)
+        return replace(
+            self,
+            password=None,
+            ha1=tuple((base, self.ha1_for(base, realm)) for base in bases if self.supports(base)),
+            realm=realm,
+            algorithms=None if self.algorithms is None else tuple(a for a in self.algorithms if a.base in bases),
         )
 
     def name(self, *, normalised: bool = False) -> str:

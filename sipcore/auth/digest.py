@@ -64,10 +64,11 @@ class DigestSession:
     """
 
     __slots__ = (
-        "_ending",
+        "_algorithm_text",
         "_ha1",
         "_head",
         "_key",
+        "_opaque_text",
         "adopted",
         "algorithm",
         "challenge",
@@ -84,7 +85,8 @@ class DigestSession:
     _ha1: Secret
     _key: Secret
     _head: str
-    _ending: str
+    _algorithm_text: str
+    _opaque_text: str
 
     challenge: Challenge
     """The last one taken."""
@@ -161,9 +163,10 @@ class DigestSession:
         qop = self.qop
         a2 = a2_hash(algorithm, method, uri, qop, body)
         address = f'"{uri}"' if '"' not in uri and "\\" not in uri else quote(uri)
+        userhash = ", userhash=true" if self.userhash else ""
         if qop is None:
             text = response(algorithm, self._key, self.nonce, "", "", None, a2)
-            return f'{self._head}{address}, response="{text}"{self._ending}{", userhash=true" if self.userhash else ""}'
+            return f'{self._head}{address}, response="{text}"{self._algorithm_text}{self._opaque_text}{userhash}'
         cnonce = self.cnonce
         if not cnonce:
             # A new one for each nonce is as good as one for each request, and what the -sess algorithms want.
@@ -172,10 +175,10 @@ class DigestSession:
                 self._key = session_key(algorithm, self._ha1, self.nonce, cnonce)
         count = f"{nc:08x}"
         text = response(algorithm, self._key, self.nonce, count, cnonce, qop, a2)
-        # Servers have choked on quotes around qop, nc and algorithm: exactly as in RFC 7616 section 3.4.
+        # The order of Asterisk. No quotes around qop, nc and algorithm (RFC 7616 section 3.4): servers choke on them.
         return (
-            f'{self._head}{address}, response="{text}"{self._ending}, cnonce="{cnonce}", qop={qop}, nc={count}'
-            f"{', userhash=true' if self.userhash else ''}"
+            f'{self._head}{address}, response="{text}"{self._algorithm_text}, cnonce="{cnonce}"{self._opaque_text}, '
+            f"qop={qop}, nc={count}{userhash}"
         )
 
     def note_authentication_info(self, value: str, *, uri: str, body: bytes = b"") -> InfoResult:
@@ -233,10 +236,9 @@ class DigestSession:
         self.qop = choice.qop
         self.userhash = choice.userhash
         self._head = self._head_for(challenge.echo("nonce", challenge.nonce))
-        ending = "" if challenge.algorithm is None else f", algorithm={challenge.algorithm}"
-        if challenge.opaque is not None:
-            ending += f", opaque={challenge.echo('opaque', challenge.opaque)}"
-        self._ending = ending
+        self._algorithm_text = "" if challenge.algorithm is None else f", algorithm={challenge.algorithm}"
+        opaque = challenge.opaque
+        self._opaque_text = "" if opaque is None else f", opaque={challenge.echo('opaque', opaque)}"
 
     def _head_for(self, nonce: str) -> str:
         challenge, credential = self.challenge, self.credential

@@ -31,7 +31,7 @@ MAX_VALUE = 4096
 # Every quantifier is possessive, so the expression never goes back; what fits nowhere ends up in the last group.
 _ITEM = re.compile(
     r"""[ \t]*+(?:
-        (?:([!#$%&'*+.^_`|~0-9A-Za-z-]++)[ \t]++(?![=,]|\Z))?+
+        (?:([!#$%&'*+.^_`|~0-9A-Za-z-]++)[ \t]++(?![=,]))?+
         ([!#$%&'*+.^_`|~0-9A-Za-z/-]++)
         (?:[ \t]*+(=)[ \t]*+(?:
             "([^"\\\x00-\x08\x0a-\x1f\x7f]*+(?:\\[^\x00-\x08\x0a-\x1f\x7f][^"\\\x00-\x08\x0a-\x1f\x7f]*+)*+)"
@@ -58,13 +58,12 @@ def parse_schemes(value: str) -> list[tuple[str, Fields]]:
                 fields = {}
                 found.append((word, fields))
             fields[MALFORMED] = junk
-        elif scheme or (name and not equals):
+            continue
+        if scheme or (name and not equals):
             fields = {}
             found.append((scheme or name, fields))
-            if scheme and equals:
-                _put(fields, name.lower(), text or bare)
-        elif name:
-            _put(fields, name.lower(), text or bare)
+        if equals:
+            _put(fields, name, text or bare)
     return found
 
 
@@ -75,7 +74,7 @@ def parse_fields(value: str) -> Fields:
         if junk or scheme or (name and not equals):
             fields[MALFORMED] = value
         elif name:
-            _put(fields, name.lower(), text or bare)
+            _put(fields, name, text or bare)
     return fields
 
 
@@ -85,6 +84,7 @@ def unescape(text: str) -> str:
 
 
 def _put(fields: Fields, name: str, value: str) -> None:
+    name = name.lower()
     # RFC 7616 section 3.3: no parameter occurs twice.
     if name in fields or len(fields) >= MAX_PARAMETERS or len(value) > MAX_VALUE:
         fields[MALFORMED] = name

@@ -74,8 +74,6 @@ def classify(code: int | None, failure: Failure | None, context: Context) -> Out
         going_on = _continuing(code, failure, context)
         if going_on is not None:
             return going_on
-    if failure is Failure.TOO_MANY:
-        return Outcome(OutcomeClass.TEMPORARY, failure.value, code, retry_after)
     if code is None:
         return Outcome(OutcomeClass.TEMPORARY, (failure or Failure.TIMEOUT).value)
     if code in (401, 407):

@@ -454,7 +454,7 @@ class Registration:
             # The binding lapsed while its removal waited for its turn.
             self._next(now)
             return
-        self._attempt = _Attempt(removal, everything=self._job_all and self.wanted is not Wanted.UP)
+        self._attempt = _Attempt(self.auth, removal, everything=self._job_all and self.wanted is not Wanted.UP)
         self.phase = TRANSITIONS[self.phase][Trigger.BEGIN_REMOVAL if removal else Trigger.BEGIN]
         if self.account.profile.tag_per_attempt:
             self.tag = f"{self.host.network.host.random.getrandbits(64):016x}"
@@ -495,12 +495,9 @@ class Registration:
         random = self.host.network.host.random
         request_uri = attempt.request_uri or texts.request_uri
         if attempt.answering:
-            credentials = self.auth.credentials("REGISTER", request_uri, b"", random)
-        elif attempt.request_uri is not None:
-            # Whoever redirects us may lead to anybody: nothing is told to a new host that it did not ask for.
-            credentials = []
+            credentials = attempt.auth.credentials("REGISTER", request_uri, b"", random)
         else:
-            credentials = self.auth.preemptive("REGISTER", request_uri, b"", random, account.profile.auth)
+            credentials = attempt.auth.preemptive("REGISTER", request_uri, b"", random, account.profile.auth)
         attempt.answering = False
         attempt.credentials_sent = bool(credentials)
         from_value = f"{self.aor};tag={self.tag}"
@@ -636,7 +633,7 @@ class Registration:
         if attempt.request_uri is not None:
             # Whoever redirects us may lead to anybody, and a credential of any realm would answer anybody.
             credentials = tuple(item for item in credentials if item.realm not in (None, "*"))
-        return self.auth.answer(
+        return attempt.auth.answer(
             parse_challenges(response.get_all("www-authenticate"), proxy=False),
             parse_challenges(response.get_all("proxy-authenticate"), proxy=True),
             credentials,
@@ -657,6 +654,7 @@ class Registration:
         assert attempt is not None
         assert attempt.next_uri is not None
         attempt.redirects += 1
+        attempt.auth = ClientAuth()
         attempt.request_uri = str(attempt.next_uri)
         self.server = None
         return Step(attempt.next_uri, None, literal_target(attempt.next_uri, None))
@@ -748,6 +746,8 @@ class Registration:
             self._forget_binding()
         elif reply.response is None and exchange.requests:
             self.doubt = True
+        elif outcome.code not in (401, 407) and attempt.credentials_sent:
+            attempt.auth.refused()
         if attempt.removal:
             self._removal_failed(cause, kind, reply, previous, now)
             return
@@ -894,7 +894,7 @@ class Registration:
         info = response.get("authentication-info")
         proxy_info = response.get("proxy-authentication-info")
         uri = attempt.request_uri or self.texts.request_uri
-        if self.auth.succeeded(info, proxy_info, uri=uri, body=response.body) is InfoResult.WRONG:
+        if attempt.auth.succeeded(info, proxy_info, uri=uri, body=response.body) is InfoResult.WRONG:
             return "the registrar did not prove that it knows the password (rspauth is wrong)"
         return ""
 
@@ -928,6 +928,7 @@ class _Attempt:
         "answering",
         "answers",
         "answers_without_stale",
+        "auth",
         "credentials_sent",
         "everything",
         "grant",
@@ -939,7 +940,9 @@ class _Attempt:
         "tried",
     )
 
-    def __init__(self, removal: bool, *, everything: bool) -> None:
+    def __init__(self, auth: ClientAuth, removal: bool, *, everything: bool) -> None:
+        self.auth = auth
+        """The registration's own, until a redirect leads to somebody who must not see what it knows."""
         self.removal = removal
         self.everything = everything
         self.answering = False

@@ -247,6 +247,24 @@ def test_a_2xx_to_a_request_without_credentials_proves_nothing(client: Client) -
     assert counts(client.again()) == [("n1", "00000001")]
 
 
+def test_after_a_403_nothing_is_sent_unasked_until_it_works_again(client: Client) -> None:
+    client.registers()
+    assert len(client.first()) == 1
+    client.auth.refused()
+    assert client.first() == []
+    assert client.challenged(digest("n2")).new
+    client.again()
+    client.accepted()
+    assert counts(client.first()) == [("n2", "00000002")]
+
+
+def test_a_403_to_a_request_without_credentials_says_nothing_about_them(client: Client) -> None:
+    client.registers()
+    client.auth.sessions[0].sent = False
+    client.auth.refused()
+    assert len(client.first()) == 1
+
+
 def test_asterisk_answers_each_challenge_as_if_it_were_the_first(client: Client) -> None:
     for _ in range(3):
         assert client.first(ASTERISK_POLICY) == []

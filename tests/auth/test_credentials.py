@@ -98,3 +98,11 @@ def test_normal_form_c_is_taken_when_asked_for() -> None:
     assert decomposed.ha1_for(Algorithm.SHA_256, "r", normalised=True) == right
     assert decomposed.ha1_for(Algorithm.SHA_256, "r") != right
     assert decomposed.userhash(Algorithm.MD5, "r", normalised=True) == composed.userhash(Algorithm.MD5, "r")
+
+
+def test_a_server_can_keep_digests_instead_of_the_password() -> None:
+    plain = Credential(username="alice", password=Secret("secret"), algorithms=(Algorithm.MD5, Algorithm.SHA_256))
+    kept = plain.hashed("r", [Algorithm.SHA_256_SESS, Algorithm.SHA_256, Algorithm.SHA_512_256])
+    assert (kept.password, kept.realm, kept.algorithms) == (None, "r", (Algorithm.SHA_256,))
+    assert kept.ha1 == ((Algorithm.SHA_256, plain.ha1_for(Algorithm.SHA_256, "r")),)
+    assert [algorithm for algorithm in Algorithm if kept.supports(algorithm)] == ["SHA-256", "SHA-256-sess"]

@@ -132,8 +132,8 @@ def test_the_form_is_that_of_asterisk() -> None:
     # The response is that of a live Asterisk 22 for the same input.
     assert value == (
         'Digest username="alice", realm="bars.invalid", nonce="nonce1", uri="sip:127.0.0.1:16009", '
-        'response="bc8621f5f3fd04e42cadf0d8425ed62e", algorithm=MD5, opaque="o", '
-        'cnonce="b41e07a1bc054ebe90cbd1f97fe0459b", qop=auth, nc=00000001'
+        'response="bc8621f5f3fd04e42cadf0d8425ed62e", algorithm=MD5, '
+        'cnonce="b41e07a1bc054ebe90cbd1f97fe0459b", opaque="o", qop=auth, nc=00000001'
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from tests.conftest import find_peer
@@ -73,8 +75,19 @@ class Sipp:
 
     def requests(self) -> list[bytes]:
         """All requests that arrived so far, copies included, in order."""
-        parts = self._path("messages").read_bytes().split(b"-" * 47)
-        return [part.partition(b"\n\n")[2] for part in parts if b"message received" in part.partition(b"\n\n")[0]]
+        return [message for _, message in self._received()]
+
+    def moments(self) -> list[float]:
+        """When they arrived, in seconds on SIPp's clock."""
+        return [moment for moment, _ in self._received()]
+
+    def _received(self) -> Iterator[tuple[float, bytes]]:
+        """SIPp notes a line of dashes with the time, what happened, an empty line, and the message."""
+        for part in self._path("messages").read_bytes().split(b"-" * 47 + b" ")[1:]:
+            head, _, message = part.partition(b"\n\n")
+            time, _, what = head.partition(b"\n")
+            if b"message received" in what:
+                yield datetime.fromisoformat(time.decode()).timestamp(), message
 
     def transcript(self) -> str:
         """What SIPp noted, for a failing test."""

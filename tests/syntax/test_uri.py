@@ -37,7 +37,10 @@ SAMPLES: list[tuple[str, Uri]] = [
     ),
     ("sip:a?b/c&d=e+f$g,h@h", Uri(scheme="sip", user="a?b/c&d=e+f$g,h", host="h")),
     ("sip:null-%00-null@example.com", Uri(scheme="sip", user="null-%00-null", host="example.com")),
-    ("sip:h;newparam=5;maddr=239.255.255.1", Uri(scheme="sip", host="h", parameters=(("newparam", "5"), ("maddr", "239.255.255.1")))),
+    (
+        "sip:h;newparam=5;maddr=239.255.255.1",
+        Uri(scheme="sip", host="h", parameters=(("newparam", "5"), ("maddr", "239.255.255.1"))),
+    ),
     ("sip:h?Route=%3Csip:sip.example.com%3E", Uri(scheme="sip", host="h", headers="Route=%3Csip:sip.example.com%3E")),
     ("tel:+1-201-555-0123;phone-context=a", Uri(scheme="tel", opaque="+1-201-555-0123;phone-context=a")),
     ("nobodyknowsthisscheme:totallyopaque@x", Uri(scheme="nobodyknowsthisscheme", opaque="totallyopaque@x")),
@@ -96,7 +99,7 @@ def test_scheme_and_parameter_names_are_written_in_lower_case() -> None:
         "sip:a@h\x00",
         "1a:b",
         "a_b:c",
-        "ſip:a@h",
+        "\u017fip:a@h",
     ],
 )
 @pytest.mark.requirement("RFC3261-19.1.1-01", "RFC3261-19.1.2-02", "RFC5118-4.2-01")
@@ -117,7 +120,8 @@ def test_the_password_is_written_but_never_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["sip:alice:hunter2@h ", "SIPS:alice:hunter2@", "alice:hunter2 @h", "sip:alice:x@hunter2@h", "sip:a:hunter2?@h"]
+    "text",
+    ["sip:alice:hunter2@h ", "SIPS:alice:hunter2@", "alice:hunter2 @h", "sip:alice:x@hunter2@h", "sip:a:hunter2?@h"],
 )
 def test_no_error_shows_a_password(text: str) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
@@ -149,7 +153,10 @@ EQUAL = [
         "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
         "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
     ],
-    ["sip:alice@atlanta.com?subject=project%20x&priority=urgent", "sip:alice@atlanta.com?priority=urgent&subject=project%20x"],
+    [
+        "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+        "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+    ],
     # rules that have no example there
     ["SIP:a@h", "sip:a@h"],
     ["sip:a@h;method=INVITE", "sip:a@h;METHOD=invite"],
@@ -301,7 +308,7 @@ def test_equivalence_is_reflexive_and_symmetric(one: Uri, two: Uri) -> None:
     assert one.equivalent(two) == two.equivalent(one)
 
 
-@given(st.text(alphabet="sip:aA@%4[]1.;=?&+- \"<>ä\x00", max_size=25).map(lambda text: f"sip:{text}"))
+@given(st.text(alphabet='sip:aA@%4[]1.;=?&+- "<>ä\x00', max_size=25).map(lambda text: f"sip:{text}"))
 @settings(max_examples=500, deadline=None)
 def test_any_text_is_taken_or_refused(text: str) -> None:
     """Law: any text parses or raises RemoteProtocolError, and what parses is written back equal."""

@@ -15,7 +15,7 @@ SOURCE = ("192.0.2.7", 40000)
 def request(*vias: str, to: str = "<sip:a@example.com>") -> Request:
     lines = "".join(f"Via: {via}\r\n" for via in vias)
     message = parse_message(
-        f"REGISTER sip:example.com SIP/2.0\r\n{lines}From: Alice  <sip:a@example.com> ;TAG=x;y=\"a;b\"\r\nTo: {to}\r\n"
+        f'REGISTER sip:example.com SIP/2.0\r\n{lines}From: Alice  <sip:a@example.com> ;TAG=x;y="a;b"\r\nTo: {to}\r\n'
         "Call-ID: c1\r\nCSeq:   1   REGISTER\r\nContent-Length: 0\r\n\r\n".encode()
     )
     assert isinstance(message, Request)

@@ -9,15 +9,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from sipcore.events import Event
 from sipcore_sync.base import Agent, OnEvent, Resolver, SocketDriver
 from sipcore_sync.sockets import boottime
+
+from sipcore.events import Event
 
 __all__ = ["Driver", "now"]
 
 
 def now() -> float:
-    """The clock that agents are driven by: seconds, the host's sleep included; a mocked loop's time under such a loop."""
+    """The clock that agents are driven by: seconds, the host's sleep included; under a mocked loop the loop's time."""
     return _clock(asyncio.get_running_loop())()
 
 
@@ -45,11 +46,11 @@ class Driver(SocketDriver):
         return self._now()
 
     async def run(self) -> None:
-        """Drive until the agent is closed. Cancelling it lets go of everything at once. Raises what `on_event` raised."""
-        ended = asyncio.get_running_loop().create_future()
-        self.on_end = lambda _: ended.done() or ended.set_result(None)
+        """Drive until the agent is closed; cancelling lets go of everything at once. Raises what `on_event` raised."""
+        ended = asyncio.Event()
+        self.on_end = lambda _: ended.set()
         with self:
-            await ended
+            await ended.wait()
         if self._failure is not None:
             raise self._failure
 

@@ -88,13 +88,13 @@ def registered(
     """Keep `account` registered as long as the block is open.
 
     Entering ends with the first success, or raises `RegistrationFailed` with the outcome of the first attempt;
-    `wait=None` keeps trying as long as that makes sense, a number of seconds bounds it, `Wait.NOT` does not wait. Leaving
-    un-registers and takes at most `leave_within` seconds; `status` tells what could not be confirmed.
+    `wait=None` keeps trying as long as that makes sense, a number of seconds bounds it, `Wait.NOT` does not wait.
+    Leaving un-registers and takes at most `leave_within` seconds; `status` tells what could not be confirmed.
 
     A thread of its own keeps it alive, and calls the handlers; with `threaded=False` the application calls `poll()` or
     reads `statuses()` instead. `handles` names the methods of inbound requests for `on_request(registration, request)`;
-    others are answered at once. Handlers must not block. What one raises ends `statuses()`, and is raised when the block
-    ends. Raises `ConfigError`.
+    others are answered at once. Handlers must not block. What one raises ends `statuses()`, and is raised when the
+    block ends. Raises `ConfigError`.
     """
     blocking = _BlockingSession(threaded)
     registration = Registration(blocking, account.name)

@@ -19,7 +19,7 @@ import math
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from sipcore.commands import CloseFlow, CloseListener, Command, Listen, OpenFlow, Record, Resolve, Transmit
 from sipcore.events import Event
@@ -29,7 +29,7 @@ from sipcore_sync import sockets
 from sipcore_sync.flows import Datagrams, Stream
 from sipcore_sync.resolver import ResolverThread
 
-__all__ = ["Agent", "OnEvent", "Resolver", "SocketDriver"]
+__all__ = ["Agent", "Asking", "OnEvent", "Resolver", "SocketDriver"]
 
 MAX_SLEEP = 60.0
 """Seconds after which a driver looks at the clock even if nothing is due, so that a sleep of the host is noticed."""
@@ -48,7 +48,7 @@ _R = TypeVar("_R")
 
 
 class Agent(Protocol):
-    """What a driver drives: the contract that `UserAgent`, `Registrar` and `Client` keep."""
+    """What a driver drives: the contract that `Registrar` keeps, and `UserAgent` and `Client` with `Asking`."""
 
     @property
     def closed(self) -> bool:
@@ -62,15 +62,6 @@ class Agent(Protocol):
 
     def handle_deadline(self, *, now: float) -> None:
         """Time has passed."""
-
-    def network_changed(self, *, now: float) -> None:
-        """A long sleep was noticed."""
-
-    def resolved(self, query: int, records: Sequence[Record], *, now: float) -> None:
-        """Answer to `Resolve`."""
-
-    def resolve_failed(self, query: int, error: str, *, now: float) -> None:
-        """Answer to `Resolve`."""
 
     def listening(self, listener: int, local: Address, *, now: float) -> None:
         """Answer to `Listen`."""
@@ -94,11 +85,26 @@ class Agent(Protocol):
         """Data arrived."""
 
 
+@runtime_checkable
+class Asking(Protocol):
+    """The rest of the contract, for agents that go somewhere and not only listen."""
+
+    def network_changed(self, *, now: float) -> None:
+        """A long sleep was noticed."""
+
+    def resolved(self, query: int, records: Sequence[Record], *, now: float) -> None:
+        """Answer to `Resolve`."""
+
+    def resolve_failed(self, query: int, error: str, *, now: float) -> None:
+        """Answer to `Resolve`."""
+
+
 class SocketDriver(ABC):
     """The part of a driver that does not depend on the event loop. See the module's text."""
 
     def __init__(self, agent: Agent, on_event: OnEvent | None = None, *, resolver: Resolver | None = None) -> None:
         self.agent = agent
+        self._asking = agent if isinstance(agent, Asking) else None
         self.on_event = on_event
         self._resolver = resolver
         self._thread: ResolverThread | None = None
@@ -160,6 +166,7 @@ class SocketDriver(ABC):
         if self.on_event is not None:
             self.on_event(event)
 
+    @abstractmethod
     def _drained(self) -> None:
         """All outputs are performed."""
 
@@ -174,8 +181,8 @@ class SocketDriver(ABC):
         # A timer may ring a tick early, and then not again; for the agent the time it asked for has come.
         now = max(now, self._wake_at) if self._wake_at < now + 0.01 else now
         self._wake_at = math.inf
-        if leapt:
-            self.agent.network_changed(now=now)
+        if leapt and self._asking is not None:
+            self._asking.network_changed(now=now)
         self.agent.handle_deadline(now=now)
         self._resume_accepting()
         for stream in [stream for stream, until in self.lingering.items() if until <= now]:
@@ -312,6 +319,7 @@ class SocketDriver(ABC):
                 self.watch(sock, lambda listener=listener: self._accept(listener))  # type: ignore[misc] # early binding
 
     def _resolve(self, command: Resolve) -> None:
+        assert self._asking is not None, "an agent that asks takes answers"
         look_up = self._resolver
         if command.kind is RecordKind.SOURCE or is_ip_address(command.name):
             look_up = sockets.look_up
@@ -329,8 +337,9 @@ class SocketDriver(ABC):
         self._from_thread(lambda: self._answer(command, answer))
 
     def _answer(self, command: Resolve, answer: Sequence[Record] | OSError) -> None:
+        assert self._asking is not None
         if isinstance(answer, OSError):
-            self.agent.resolve_failed(command.query, sockets.error_text(answer), now=self.now())
+            self._asking.resolve_failed(command.query, sockets.error_text(answer), now=self.now())
         else:
-            self.agent.resolved(command.query, answer, now=self.now())
+            self._asking.resolved(command.query, answer, now=self.now())
         self.drain()

@@ -26,7 +26,7 @@ class Driver(SocketDriver):
 
     Either call `poll()` again and again from one thread, or let `run()` do it in a thread of its own. `feed()` and
     `ask()` may be called from every thread. Commands are performed by whoever causes them; events are handed out by
-    `poll()` alone, with no lock held, so a handler may call anything. `close()` when done, or use it as a context manager.
+    `poll()` alone, with no lock held, so a handler may call anything. `close()` it when done, or use it with `with`.
     """
 
     def __init__(self, agent: Agent, on_event: OnEvent | None = None, *, resolver: Resolver | None = None) -> None:
@@ -168,7 +168,10 @@ class Driver(SocketDriver):
         self._events.append(event)
 
     def _arm(self, wake_at: float) -> None:
-        pass  # each poll asks the base when to wake
+        pass  # each poll looks at when to wake
+
+    def _drained(self) -> None:
+        pass  # `run()` looks after each poll
 
     def _from_thread(self, callback: Callable[[], None]) -> None:
         with self._lock:

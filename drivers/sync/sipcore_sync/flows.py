@@ -50,17 +50,19 @@ class Datagrams:
         except OSError as error:
             # Linux reports ICMP about any earlier datagram with the next call, whatever its remote. When there was
             # such a report this datagram was not tried at all.
-            if self._reports():
-                try:
-                    self._sock.sendto(data, self._name(remote) if self._ipv6 else remote)
-                    return
-                except BlockingIOError:
-                    return
-                except OSError as second:
-                    error = second
-            self._driver.agent.transmit_failed(
-                self._number, remote, sockets.error_text(error), now=self._driver.now()
-            )
+            failed = self._send_again(data, remote) if self._reports() else error
+            if failed is not None:
+                text = sockets.error_text(failed)
+                self._driver.agent.transmit_failed(self._number, remote, text, now=self._driver.now())
+
+    def _send_again(self, data: bytes, remote: Address) -> OSError | None:
+        try:
+            self._sock.sendto(data, self._name(remote) if self._ipv6 else remote)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            return error
+        return None
 
     def on_readable(self) -> None:
         """Feed what has arrived, up to a bound."""

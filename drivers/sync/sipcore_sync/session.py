@@ -191,7 +191,7 @@ class Agent(_Handle):
         """Keep it registered; when it is already, refresh it now. Raises `LocalProtocolError`."""
         self._session.driver.feed(self._session.client.agent.register, name)
 
-    def unregister(self, name: str, *, all: bool = False) -> None:  # noqa: A002  the word of the field
+    def unregister(self, name: str, *, all: bool = False) -> None:
         """Remove the binding; with `all` those of other devices, too. Raises `LocalProtocolError`."""
         self._session.driver.feed(self._session.client.agent.unregister, name, all=all)
 

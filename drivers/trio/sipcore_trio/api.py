@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 from random import Random
 
 import trio
+from sipcore_sync import session
+from sipcore_sync.base import Resolver
+from sipcore_sync.session import Session, StatusHandler
 
 from sipcore.client import LEAVE_WITHIN, Follower, Wait
 from sipcore.config import Account
 from sipcore.events import Event, InboundRequest
 from sipcore.values import Status
-from sipcore_sync import session
-from sipcore_sync.base import Resolver
-from sipcore_sync.session import Session, StatusHandler
 from sipcore_trio.driver import Driver, now
 
 __all__ = ["Agent", "Registration", "open_agent", "registered"]
@@ -47,13 +47,13 @@ async def registered(
     """Keep `account` registered as long as the block is open.
 
     Entering ends with the first success, or raises `RegistrationFailed` with the outcome of the first attempt;
-    `wait=None` keeps trying as long as that makes sense, a number of seconds bounds it, `Wait.NOT` does not wait. Leaving
-    un-registers and takes at most `leave_within` seconds, also when the block was cancelled; `status` tells what could
-    not be confirmed.
+    `wait=None` keeps trying as long as that makes sense, a number of seconds bounds it, `Wait.NOT` does not wait.
+    Leaving un-registers and takes at most `leave_within` seconds, also when the block was cancelled; `status` tells
+    what could not be confirmed.
 
-    `handles` names the methods of inbound requests for `on_request(registration, request)`; others are answered at once.
-    Handlers are plain functions that must not block. What one raises cancels the block, and is raised when it has ended;
-    neither that nor anything the block raises is wrapped in a group. Raises `ConfigError`.
+    `handles` names the methods of inbound requests for `on_request(registration, request)`; others are answered at
+    once. Handlers are plain functions that must not block. What one raises cancels the block, and is raised when it has
+    ended; neither that nor anything the block raises is wrapped in a group. Raises `ConfigError`.
     """
     block = _TrioSession()
     registration = Registration(block, account.name)

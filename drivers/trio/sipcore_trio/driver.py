@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import TypeVar
 
 import trio
-
-from sipcore.events import Event
 from sipcore_sync.base import Agent, OnEvent, Resolver, SocketDriver
 from sipcore_sync.sockets import boottime
+
+from sipcore.events import Event
 
 __all__ = ["Driver", "now"]
 
@@ -54,7 +54,7 @@ class Driver(SocketDriver):
         return super().feed(method, *args, **keywords)
 
     async def run(self) -> None:
-        """Drive until the agent is closed. Cancelling it lets go of everything at once. Raises what `on_event` raised."""
+        """Drive until the agent is closed; cancelling lets go of everything at once. Raises what `on_event` raised."""
         self._now = _clock()
         self._token = trio.lowlevel.current_trio_token()
         try:

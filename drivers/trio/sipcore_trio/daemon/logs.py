@@ -14,7 +14,7 @@ LOGGER = logging.getLogger("sipcore")
 def start_logging(level: str) -> logging.Logger:
     """Log to stderr from this level on. Messages are one line each: what is remote in them is made safe before."""
     # Nobody reads these, and each costs a call for each line.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # A stderr that is gone must not end the daemon, nor print a traceback to it.
     logging.raiseExceptions = False
     stamp = "" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s "

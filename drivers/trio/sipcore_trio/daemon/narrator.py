@@ -92,11 +92,15 @@ class Narrator:
             cause = reasons[0].cause if isinstance(reasons[0], Unregistered) else status.cause
             asked = cause is not None and cause.kind is OutcomeClass.REMOVED
             level = logging.INFO if asked else logging.WARNING
-            self._write(level, f"{_head(status)}: {cause_line(cause)}{self._next(status, now)}")
+            plan = "" if asked and status.next_attempt_at is None else self._next(status, now)
+            self._write(level, f"{_head(status)}: {cause_line(cause)}{plan}")
         else:
-            level = logging.DEBUG if status.state is event.previous else logging.INFO
+            # Un-registered was told before; that it is forgotten, too, is news to few.
+            quiet = status.state is event.previous or (event.previous is State.UNREGISTERED and not status.registered)
+            level = logging.DEBUG if quiet else logging.INFO
             if self._enabled(level):
-                self._write(level, f"{_head(status)}: {cause_line(status.cause)}{self._next(status, now)}")
+                plan = "" if status.next_attempt_at is None else self._next(status, now)
+                self._write(level, f"{_head(status)}: {cause_line(status.cause)}{plan}")
 
     def _registered(self, status: Status, event: Registered, now: float) -> str:
         what = "refreshed" if event.refreshed else "registered"

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import trio
@@ -176,10 +177,9 @@ class Daemon:
     async def _signals(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
         async for number in signals:
             if number == signal.SIGHUP:
-                try:
+                # When it is refused that was logged, and nothing changed.
+                with suppress(RequestError):
                     await self.reload()
-                except RequestError:
-                    pass  # it was logged, and nothing changed
             elif self._stopping.is_set():
                 self.log.warning("stopped by a second %s: the bindings left stand until they lapse", _name(number))
                 scope.cancel()

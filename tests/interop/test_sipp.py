@@ -1,0 +1,113 @@
+"""SIPp as a registrar that follows a script, through each of the drivers. SIPp checks what it gets, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sipcore import OutcomeClass, Protocol, RegistrationFailed, State, Timing
+from tests.interop.conftest import AccountMaker
+from tests.interop.sipp import Sipp
+from tests.interop.stacks import Stack
+
+pytestmark = pytest.mark.peer("sipp")
+
+
+@pytest.mark.requirement("RFC3261-10.2.8-01", "RFC3261-10.2.8-02")
+def test_423_asks_again_for_what_the_registrar_wants(
+    stack: Stack, protocol: Protocol, account: AccountMaker, tmp_path: Path
+) -> None:
+    with Sipp(tmp_path, "too_brief", protocol) as sipp:
+
+        async def scenario() -> None:
+            async with stack.registered(account(sipp.uri, expires=30)) as registration:
+                status = registration.status
+                assert status.state is State.REGISTERED
+                assert [binding.own for binding in status.bindings] == [True]
+            sipp.finished()
+
+        stack.run(scenario)
+
+
+def test_403_to_the_right_credentials_is_final_for_the_attempt(
+    stack: Stack, protocol: Protocol, account: AccountMaker, tmp_path: Path
+) -> None:
+    with Sipp(tmp_path, "forbidden", protocol) as sipp:
+
+        async def scenario() -> None:
+            with pytest.raises(RegistrationFailed) as caught:
+                async with stack.registered(account(sipp.uri)):
+                    pytest.fail("entered although the registrar said 403")
+            status = caught.value.status
+            assert status.state is State.REJECTED
+            assert status.cause is not None
+            assert status.cause.kind is OutcomeClass.CREDENTIALS
+            assert (status.cause.code, status.cause.reason) == (403, "Forbidden")
+            assert status.cause.warning is not None
+            assert "account is locked" in status.cause.warning
+            sipp.finished()
+
+        stack.run(scenario)
+
+
+def test_503_is_tried_again_after_retry_after_and_not_before(
+    stack: Stack, protocol: Protocol, account: AccountMaker, tmp_path: Path
+) -> None:
+    with Sipp(tmp_path, "unavailable", protocol) as sipp:
+
+        async def scenario() -> None:
+            async with stack.registered(account(sipp.uri), wait=None) as registration:
+                assert registration.status.state is State.REGISTERED
+            sipp.finished()
+            refused, retried = sipp.moments()[:2]
+            assert retried - refused >= 2.0
+
+        stack.run(scenario)
+
+
+@pytest.mark.requirement("RFC3261-10.2-07")
+def test_silence_is_a_failure_that_says_so(
+    stack: Stack, protocol: Protocol, account: AccountMaker, tmp_path: Path
+) -> None:
+    timing = Timing(t1=0.05, t2=0.4, t4=0.5, timeout=1.0)
+    with Sipp(tmp_path, "silent", protocol) as sipp:
+
+        async def scenario() -> None:
+            with pytest.raises(RegistrationFailed) as caught:
+                async with stack.registered(account(sipp.uri, timing=timing)):
+                    pytest.fail("entered although nobody answered")
+            status = caught.value.status
+            assert status.state is not State.REGISTERED
+            assert status.cause is not None
+            assert status.cause.kind is OutcomeClass.TEMPORARY
+            assert status.cause.code is None
+            assert status.cause.server == f"127.0.0.1:{sipp.port}"
+
+        stack.run(scenario)
+        first, *copies = sipp.requests()
+        assert set(copies) <= {first}
+        if protocol.reliable:
+            assert copies == []
+        else:
+            # At 0.05, 0.15, 0.35, 0.75 s; a machine under load may lose the last ones to the timeout.
+            assert 1 <= len(copies) <= 4
+
+
+def test_a_stale_nonce_is_replaced_without_leaving_registered(
+    stack: Stack, protocol: Protocol, account: AccountMaker, tmp_path: Path
+) -> None:
+    with Sipp(tmp_path, "stale", protocol) as sipp:
+
+        async def scenario() -> None:
+            async with stack.registered(account(sipp.uri, expires=3)) as registration:
+                states = []
+                async for status in registration.statuses():
+                    states.append(status.state)
+                    # The script grants 3 s at first, and a minute when the new nonce was used.
+                    if status.expires_at is not None and status.expires_at > status.since + 30:
+                        break
+                assert set(states) == {State.REGISTERED}
+            sipp.finished()
+
+        stack.run(scenario)

@@ -1,0 +1,266 @@
+"""Messages that are written: as they came, in canonical form, edited, and in answer to others."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sipcore.errors import LocalProtocolError
+from sipcore.syntax.message import Message, Request, Response, make_response, parse_message
+
+
+def lines(*text: str, body: bytes = b"") -> bytes:
+    return "".join(f"{line}\r\n" for line in (*text, "")).encode("utf-8", "surrogateescape") + body
+
+
+REGISTER = lines(
+    "REGISTER sip:example.com SIP/2.0",
+    "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx;rport",
+    "Max-Forwards: 70",
+    "From: <sip:alice@example.com>;tag=1",
+    "To: <sip:alice@example.com>",
+    "Call-ID: a84b4c76e66710",
+    "CSeq: 7 REGISTER",
+    "Contact: <sip:alice@192.0.2.1:5060>;expires=600",
+    "Expires: 3600",
+    "Content-Length: 0",
+)
+
+OK = lines(
+    "SIP/2.0 200 OK",
+    "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx;rport=5060;received=192.0.2.1",
+    "From: <sip:alice@example.com>;tag=1",
+    "To: <sip:alice@example.com>;tag=2",
+    "Call-ID: a84b4c76e66710",
+    "CSeq: 7 REGISTER",
+    "Contact: <sip:alice@192.0.2.1:5060>;expires=600, <sip:b@h>;expires=5",
+    "Contact: <sip:c@h>",
+    "Server: any (thing)",
+    "Content-Length: 0",
+)
+
+
+# --- what is written -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [REGISTER, OK])
+def test_a_received_message_is_written_as_it_came(data: bytes) -> None:
+    message = Message.parse(data)
+    assert bytes(message) == data
+    assert message == parse_message(data)
+    assert hash(message) == hash(parse_message(data))
+
+
+@pytest.mark.parametrize("data", [REGISTER, OK])
+def test_parse_and_build_are_inverse(data: bytes) -> None:
+    message = parse_message(data)
+    built: Message
+    if isinstance(message, Request):
+        built = Request(message.method, message.uri, message.headers, message.body)
+    else:
+        built = Response(message.status, message.reason, message.headers, message.body)
+    assert bytes(built) == data
+    assert built == message
+    assert built.headers == message.headers
+    assert (built.via, built.to, built.cseq, built.contacts) == (
+        message.via,
+        message.to,
+        message.cseq,
+        message.contacts,
+    )
+
+
+@pytest.mark.requirement("RFC3261-20.14-01", "RFC3261-7.3.1-03", "RFC3261-7.1-04")
+def test_the_canonical_form() -> None:
+    request = Request("NOTIFY", "sip:a@h", [("Call-ID", "x"), ("content-length", "99"), ("L", "98")], "ä".encode())
+    assert bytes(request) == b"NOTIFY sip:a@h SIP/2.0\r\nCall-ID: x\r\nContent-Length: 2\r\n\r\n\xc3\xa4"
+    assert request.content_length == 2
+    assert bytes(Response(200, "OK")) == b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("bad", ["a\r\nEvil: 1", "a\nb", "a\rb", "a\0b", "\r\n", "a\r\n b"])
+@pytest.mark.requirement("RFC3261-25.1-02")
+def test_no_value_breaks_out_of_its_line(bad: str) -> None:
+    for message in (
+        Response(200, "OK", [("X", bad)]),
+        Response(200, bad),
+        Response(200, "OK", [(bad, "x")]),
+        Request("A", f"sip:{bad}"),
+        Request(bad, "sip:h"),
+    ):
+        with pytest.raises(LocalProtocolError):
+            bytes(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Request("A B", "sip:h"),
+        Request("", "sip:h"),
+        Request("A", "sip:a b@h"),
+        Request("A", "<sip:h>"),
+        Request("A", ""),
+        Request("A", "h"),
+        Response(99, "x"),
+        Response(700, "x"),
+        Response(200, "OK", [("a b", "x")]),
+        Response(200, "OK", [("", "x")]),
+        Response(200, "OK", [("a:", "x")]),
+        Response(200, "OK", [("X", "\ud800")]),
+    ],
+    ids=lambda message: str(message.start_line),
+)
+@pytest.mark.requirement("RFC3261-7.1-03")
+def test_what_is_no_message_is_not_written(message: Message) -> None:
+    with pytest.raises(LocalProtocolError):
+        bytes(message)
+
+
+# Indented as it was folded: the other lines must keep their odd spelling.
+ODD = b"SIP/2.0 200 OK\r\nv :  SIP/2.0/UDP a\r\nX:1\r\nSUBJECT: a\r\n\tb\r\nx-last:  z \r\nl: 2\r\n\r\nhi"
+
+
+def test_with_header_replaces_where_it_stands_and_leaves_the_rest() -> None:
+    message = parse_message(ODD)
+    assert bytes(message.with_header("Subject", "new")) == ODD.replace(b"SUBJECT: a\r\n\tb", b"Subject: new")
+    assert bytes(message.with_header("Via", "SIP/2.0/UDP b")) == ODD.replace(
+        b"v :  SIP/2.0/UDP a", b"Via: SIP/2.0/UDP b"
+    )
+    assert bytes(message.with_header("New", "1")) == ODD.replace(b"l: 2\r\n", b"l: 2\r\nNew: 1\r\n")
+    assert bytes(message) == ODD
+
+
+def test_with_header_leaves_one_of_several() -> None:
+    message = parse_message(OK).with_header("m", "<sip:z@h>")
+    assert message.get_all("contact") == ["<sip:z@h>"]
+    assert isinstance(message, Response)
+
+
+def test_without_takes_all_of_a_name_and_leaves_the_rest() -> None:
+    message = parse_message(ODD)
+    assert bytes(message.without("subject")) == ODD.replace(b"SUBJECT: a\r\n\tb\r\n", b"")
+    assert bytes(message.without("absent")) == ODD
+    assert parse_message(OK).without("Contact").contacts == ()
+
+
+def test_a_built_message_is_edited_like_a_received_one() -> None:
+    request = Request("A", "sip:h", [("X", "1"), ("Y", "2")], b"hi").with_header("X", "3").without("y")
+    assert bytes(request) == b"A sip:h SIP/2.0\r\nX: 3\r\nContent-Length: 2\r\n\r\nhi"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("X", "a\r\nEvil: 1"),
+        ("X", "a\tb"),
+        ("X\r\nY", "a"),
+        ("X Y", "a"),
+        ("", "a"),
+        ("Content-Length", "5"),
+        ("l", "5"),
+    ],
+)
+def test_with_header_refuses_what_is_no_header(name: str, value: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        parse_message(OK).with_header(name, value)
+
+
+def test_with_header_refuses_what_passes_a_limit() -> None:
+    with pytest.raises(LocalProtocolError):
+        parse_message(OK).with_header("X", "a" * 20_000)
+
+
+# --- responses -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("RFC3261-7.3.1-09")
+def test_a_response_copies_what_belongs_to_the_request() -> None:
+    request = parse_message(
+        lines(
+            "OPTIONS sip:h SIP/2.0",
+            "i: x",
+            "v: SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b",
+            "To: sip:t@h",
+            "Via: SIP/2.0/TCP c",
+            "Max-Forwards: 3",
+            "f: <sip:f@h>;tag=1",
+            "CSeq: 0009   OPTIONS",
+        )
+    )
+    assert isinstance(request, Request)
+    made = make_response(request, 200, headers=[("Allow", "ACK")], to_tag="t", body=b"hi")
+    assert bytes(made) == lines(
+        "SIP/2.0 200 OK",
+        "Via: SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b",
+        "Via: SIP/2.0/TCP c",
+        "From: <sip:f@h>;tag=1",
+        "To: sip:t@h;tag=t",
+        "Call-ID: x",
+        "CSeq: 0009   OPTIONS",
+        "Allow: ACK",
+        "Content-Length: 2",
+        body=b"hi",
+    )
+
+
+def test_a_tag_that_is_there_stays() -> None:
+    request = Request("BYE", "sip:h", [("To", "<sip:a@h>;Tag=old")])
+    assert make_response(request, 200, to_tag="new").get("to") == "<sip:a@h>;Tag=old"
+    assert make_response(Request("BYE", "sip:h", [("To", "<sip:a@h>")]), 200).get("to") == "<sip:a@h>"
+
+
+def test_a_response_to_a_request_that_lacks_everything() -> None:
+    assert bytes(make_response(Request("A", "sip:h"), 400, to_tag="t")).startswith(
+        b"SIP/2.0 400 Bad Request\r\nContent"
+    )
+    odd = Request("A", "sip:h", [("To", '"<sip:a@h>')])
+    assert make_response(odd, 400, to_tag="t").get("to") == '"<sip:a@h>'
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (200, "OK"),
+        (423, "Interval Too Brief"),
+        (494, "Security Agreement Required"),
+        (299, "OK"),
+        (199, "Session Progress"),
+        (399, "Multiple Choices"),
+        (499, "Bad Request"),
+        (599, "Server Internal Error"),
+        (699, "Busy Everywhere"),
+    ],
+)
+@pytest.mark.requirement("RFC3261-8.1.3.2-01")
+def test_reason_phrases(status: int, reason: str) -> None:
+    request = Request("A", "sip:h")
+    assert make_response(request, status).reason == reason
+    assert make_response(request, status, "Mine").reason == "Mine"
+    assert make_response(request, status, "").reason == ""
+
+
+def test_a_message_shows_nothing_secret() -> None:
+    request = Request("REGISTER", "sip:a:hunter2@h", [("Authorization", "Digest hunter2")])
+    assert "hunter2" not in repr(request)
+    assert repr(parse_message(OK)) == "<Response 200>"
+
+
+# --- laws ------------------------------------------------------------------------------------------------------------
+
+NAMES = st.sampled_from(["Via", "v", "Contact", "m", "X-Foo", "To", "Subject", "EXPIRES", "%.~"])
+VALUES = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=12)
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=8), st.binary(max_size=20), VALUES)
+@settings(max_examples=200, deadline=None)
+def test_what_is_built_parses_to_the_same(headers: list[tuple[str, str]], body: bytes, reason: str) -> None:
+    """Law: parse(bytes(m)) == m, with the same lookups, for every message that can be written."""
+    built = Response(200, reason, headers, body)
+    parsed = parse_message(bytes(built))
+    assert isinstance(parsed, Response)
+    assert parsed == built
+    assert (parsed.status, parsed.reason, parsed.body) == (200, reason, body)
+    assert parsed.headers == tuple((name, value.strip(" \t")) for name, value in built.headers)
+    for name in ("via", "contact", "x-foo", "to", "subject", "expires", "%.~", "content-length"):
+        assert parsed.get_all(name) == built.get_all(name)
