@@ -7,13 +7,14 @@ default holds; `Account.source` tells for each option whether the value was give
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 
 from sipcore.auth.credentials import Credential
 from sipcore.errors import ConfigError, RemoteProtocolError
 from sipcore.profiles import SIPCORE, Profile
 from sipcore.syntax import grammar
-from sipcore.syntax.headers import parse_contacts, parse_name_addr
+from sipcore.syntax.headers import parse_name_addr
+from sipcore.syntax.parameters import parse_parameters
 from sipcore.syntax.uri import Uri
 from sipcore.values import Address, OutcomeClass, Protocol, Secret, is_ip_address
 
@@ -86,8 +87,8 @@ _STANDARD_TIMING = Timing()
 class Account:
     """One registration: who, where, with which credentials, and how persistent.
 
-    Only `aor` is needed: `Account("sip:alice@example.com", password="secret")`. Raises `ConfigError` when a value cannot
-    be used; the message names the option, the value and what would be valid.
+    Only `aor` is needed: `Account("sip:alice@example.com", password="secret")`. Raises `ConfigError` when a value
+    cannot be used; the message names the option, the value and what would be valid.
     """
 
     aor: str
@@ -129,15 +130,16 @@ class Account:
     profile: Profile = field(default=SIPCORE, kw_only=True)
     """The tables of `sipcore.profiles` that decide."""
     max_retries: int | None = field(default=None, kw_only=True)
-    """Retries after the first attempt, one count for all classes; None never gives up."""
+    """Retries after the first attempt, one count for all classes; None takes the profile's default, else never gives
+    up."""
     retry_interval: int = field(default=60, kw_only=True)
     """ASTERISK: seconds after a temporary failure; 0 treats temporary failures as permanent."""
     forbidden_retry_interval: int = field(default=0, kw_only=True)
     """ASTERISK: seconds after a 403; 0 falls through to `fatal_retry_interval`."""
     fatal_retry_interval: int = field(default=0, kw_only=True)
     """ASTERISK: seconds after a permanent failure; 0 gives up."""
-    max_random_initial_delay: int = field(default=0, kw_only=True)
-    """The first attempt waits a random number of seconds below this."""
+    max_random_initial_delay: int | None = field(default=None, kw_only=True)
+    """The first attempt waits a random whole number of seconds below this; None is 0, or the profile's."""
     auth_rejection_permanent: bool = field(default=True, kw_only=True)
     """ASTERISK: a refused 401 or 407 is permanent; otherwise temporary."""
     give_up: frozenset[OutcomeClass] = field(default=frozenset(), kw_only=True)
@@ -164,41 +166,47 @@ class Account:
         if not grammar.check_line(self.name):
             raise ConfigError("name", self.name, "text without control characters")
         for option, value in self.profile.defaults.items():
-            # A profile's default stands in for the standard's; a value that was given is never replaced, except that
-            # giving exactly the standard's default cannot be told from giving nothing.
-            if getattr(self, option) == _STANDARD[option]:
+            if getattr(self, option) is None:
                 _set(self, option, value)
         if self.expires is None:
             _set(self, "expires", 3600)
+        if self.max_random_initial_delay is None:
+            _set(self, "max_random_initial_delay", 0)
         if isinstance(self.password, str):
             _set(self, "password", Secret(self.password))
-        if self.credentials and (self.password is not None or self.username is not None):
-            raise ConfigError("credentials", self.credentials, "either credentials, or username and password")
-        if self.password is not None:
-            assert isinstance(self.password, Secret)
-            _set(self, "credentials", (Credential(username=self.username or aor.user or "", password=self.password),))
+        self._resolve_credentials(aor)
         if isinstance(self.outbound_proxy, str):
             _set(self, "outbound_proxy", (self.outbound_proxy,))
+        # Without brackets, parameters belong to the URI here; in a Route header they would not.
+        _set(self, "outbound_proxy", tuple(text if "<" in text else f"<{text}>" for text in self.outbound_proxy))
         if self.registrar is None:
             bare = Uri(scheme=aor.scheme, host=aor.host, port=aor.port)
             _set(self, "registrar", str(bare))
 
+    def _resolve_credentials(self, aor: Uri) -> None:
+        if self.password is None:
+            derived = self.credentials if self.username is None else ()
+        else:
+            assert isinstance(self.password, Secret)
+            derived = (Credential(username=self.username or aor.user or "", password=self.password),)
+        # Equal ones come from `dataclasses.replace`.
+        if self.credentials and self.credentials != derived:
+            raise ConfigError("credentials", self.credentials, "either credentials, or username and password")
+        _set(self, "credentials", derived)
+
     def _check_wire(self, aor: Uri) -> None:
         assert self.registrar is not None
-        registrar = _uri("registrar", self.registrar)
-        if (aor.secure or registrar.secure) and self.transport is None:
-            raise ConfigError("registrar", self.registrar, "a sip URI: TLS is not supported yet, so sips cannot be kept")
+        if aor.secure:
+            raise ConfigError("aor", self.aor, _NO_TLS)
+        _hop("registrar", self.registrar)
         for proxy in self.outbound_proxy:
             _route(proxy)
         if self.contact_user is not None and not grammar.check_user(self.contact_user):
             raise ConfigError("contact_user", self.contact_user, "a user part (RFC 3261 25.1), other characters as %HH")
-        for option, probe in (
-            ("contact_parameters", f"<sip:a@b{self.contact_parameters}>"),
-            ("contact_header_parameters", f"<sip:a@b>{self.contact_header_parameters}"),
-        ):
-            value = getattr(self, option)
-            if value and not _probe_contact(value, probe):
-                raise ConfigError(option, value, "parameters in the form ;name=value")
+        if not _are_uri_parameters(self.contact_parameters):
+            raise _not_parameters("contact_parameters", self.contact_parameters, "transport", "line")
+        if not _are_header_parameters(self.contact_header_parameters):
+            raise _not_parameters("contact_header_parameters", self.contact_header_parameters, "expires")
         for option, tokens in (("supported", self.supported), ("allow", self.allow or ())):
             for token in tokens:
                 if not grammar.is_token(token):
@@ -222,18 +230,16 @@ class Account:
 
     def source(self, option: str) -> str:
         """Where the value of `option` comes from: "given", "profile" or "standard". Raises KeyError when unknown."""
-        value, standard = getattr(self, option), _STANDARD[option]
+        standard, value = _STANDARD[option], getattr(self, option)
         if option in self.profile.defaults and value == self.profile.defaults[option]:
             return "profile"
-        if value == standard or (standard is None and option in _DERIVED and value == getattr(self._bare(), option)):
-            return "standard"
-        return "given"
-
-    def _bare(self) -> Account:
-        return replace(Account(self.aor, profile=self.profile))
+        if option in _DERIVED:
+            standard = getattr(Account(self.aor, profile=self.profile), option)
+        return "standard" if value == standard else "given"
 
 
-_DERIVED = frozenset({"expires", "registrar"})
+_DERIVED = frozenset({"name", "expires", "registrar", "max_random_initial_delay"})
+"""Options whose standard is worked out when the account is made."""
 _RANGES = (
     ("expires", 1, MAX_EXPIRES),
     ("max_forwards", 0, MAX_MAX_FORWARDS),
@@ -245,10 +251,13 @@ _RANGES = (
     ("redirects", 0, 5),
 )
 _OWN_HEADERS = frozenset(
-    "via v from f to t call-id i cseq contact m expires max-forwards content-length l content-type c route record-route "
-    "authorization proxy-authorization user-agent allow supported k require proxy-require".split()
+    "via v from f to t call-id i cseq contact m expires max-forwards content-length l content-type c route "
+    "record-route authorization proxy-authorization user-agent allow supported k require proxy-require".split()
 )
-_STANDARD = {item.name: item.default for item in fields(Account)}
+_NO_TLS = "a sip URI: TLS is not supported yet, so what sips promises cannot be kept"
+_PARAMETER_VALUE = grammar.TOKEN + "[]/:&$()"
+"""paramchar of RFC 3261 section 25.1; escapes are checked by the URI's parser."""
+_STANDARD: dict[str, object] = {item.name: item.default for item in fields(Account)}
 
 
 def _set(account: Account, option: str, value: object) -> None:
@@ -259,10 +268,24 @@ def _uri(option: str, text: str) -> Uri:
     try:
         uri = Uri.parse(text)
     except RemoteProtocolError as error:
-        raise ConfigError(option, text, f"a sip or sips URI ({error})") from None
+        raise ConfigError(option, _masked(text), f"a sip or sips URI ({error})") from None
     if uri.scheme not in ("sip", "sips"):
         raise ConfigError(option, text, "a sip or sips URI")
+    if uri.password is not None:
+        # RFC 3261 section 19.1.1 recommends against it, and it would show wherever the URI does.
+        raise ConfigError(option, _masked(text), "a URI without a password; option `password` is for that")
+    if uri.headers or uri.get("method") is not None:
+        raise ConfigError(option, text, "a URI without headers and method (RFC 3261 section 19.1.1)")
     return uri
+
+
+def _hop(option: str, text: str) -> None:
+    """Refuse what would have to leave over a transport that we do not have."""
+    uri = _uri(option, text)
+    if uri.secure:
+        raise ConfigError(option, text, _NO_TLS)
+    if (uri.get("transport") or "udp").upper() not in Protocol.__members__:
+        raise ConfigError(option, text, "transport=udp or transport=tcp; others are not supported yet")
 
 
 def _route(text: str) -> None:
@@ -272,18 +295,52 @@ def _route(text: str) -> None:
     try:
         value = parse_name_addr(text)
     except RemoteProtocolError as error:
-        raise ConfigError("outbound_proxy", text, f"{expected} ({error})") from None
-    _uri("outbound_proxy", value.uri_text)
+        raise ConfigError("outbound_proxy", _masked(text), f"{expected} ({error})") from None
+    _hop("outbound_proxy", value.uri_text)
 
 
-def _probe_contact(value: str, probe: str) -> bool:
-    """True when the parameters parse back as exactly the parameters of one Contact."""
-    if not value.startswith(";") or not grammar.check_line(value):
-        return False
+def _masked(text: str) -> str:
+    """The text without what may be a password in a URI."""
+    before, at, after = text.rpartition("@")
+    scheme, _, userinfo = before.partition(":")
+    user, colon, _ = userinfo.partition(":")
+    return f"{scheme}:{user}:***@{after}" if at and colon else text
+
+
+def _are_uri_parameters(text: str) -> bool:
+    """True when `text` in a Contact URI, between the parameters that we write, is parameters and nothing else."""
+    if not text:
+        return True
     try:
-        contacts = parse_contacts([probe])
-        if isinstance(contacts, tuple) and len(contacts) == 1:
-            return str(Uri.parse(contacts[0].uri_text)) == contacts[0].uri_text
+        uri = Uri.parse(f"sip:a@b;transport=TCP{text};line=0")
     except RemoteProtocolError:
         return False
-    return False
+    own = (("transport", "TCP"), ("line", "0"))
+    return (
+        text[0] == ";"
+        and not uri.headers
+        and (uri.parameters[0], uri.parameters[-1]) == own
+        and all(value is None or (value and not value.strip(_PARAMETER_VALUE)) for _, value in uri.parameters)
+    )
+
+
+def _not_parameters(option: str, text: str, *own: str) -> ConfigError:
+    ours = [name for name in own if f";{name}" in text.lower()]
+    also = f", without {ours[0]}, which sipcore writes itself" if ours else ""
+    return ConfigError(option, text, f"parameters in the form ;name=value{also}")
+
+
+def _are_header_parameters(text: str) -> bool:
+    """True when `text` behind a Contact, before the parameter that we write, is parameters and nothing else."""
+    if not text:
+        return True
+    if text[0] != ";" or not grammar.check_line(text):
+        return False
+    try:
+        parameters = parse_parameters(f"{text};expires=0", "Contact")
+    except RemoteProtocolError:
+        return False
+    return parameters[-1] == ("expires", "0") and all(
+        value is None or value[:1] == '"' or grammar.is_token(value) or grammar.is_host(value)
+        for _, value in parameters
+    )

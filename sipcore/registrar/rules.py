@@ -59,7 +59,7 @@ class Rules:
             policy.realm, random=random, algorithms=policy.algorithms, nonce_lifetime=policy.nonce_lifetime
         )
         self._aors: dict[str, str | None] = {}
-        self._credentials: dict[str, tuple[Secret | str | Credential, Credential]] = {}
+        self._credentials: dict[str, Credential] = {}
 
     def process(self, request: Request, now: float) -> Answer:
         """The answer to a REGISTER whose identities have been checked. Raises nothing that a peer can cause."""
@@ -131,17 +131,17 @@ class Rules:
         found = self._find_user(username)
         if found is None or isinstance(found, Credential):
             return found
+        password = found if isinstance(found, Secret) else Secret(found)
         known = self._credentials.get(username)
-        if known is None or known[0] is not found:
+        if known is None or known.password != password:
             if len(self._credentials) >= MAX_REMEMBERED:
                 self._credentials.clear()
-            secret = found if isinstance(found, Secret) else Secret(found)
             try:
-                known = self._credentials[username] = found, Credential(username=username, password=secret)
+                known = self._credentials[username] = Credential(username=username, password=password)
             except ConfigError:
                 # A name or password that could never be used is that of nobody.
                 return None
-        return known[1]
+        return known
 
     def _change(self, request: Request, aor: str, now: float) -> Answer | None:
         """Steps 6 and 7; None when all is well."""

@@ -102,7 +102,7 @@ def schedule(outcome: Outcome, history: History, account: Account, random: Rando
 
 def initial_delay(account: Account, random: Random) -> float:
     """Seconds before the first attempt, and before a forced one in the profiles that delay those, too."""
-    spread = account.max_random_initial_delay
+    spread = account.max_random_initial_delay or 0
     whole = int(random.random() * spread) if spread > 0 else 0
     rule = account.profile.initial_delay
     return whole + rule.base if rule is not None else float(whole)

@@ -291,7 +291,7 @@ def _split_via(sent: str) -> tuple[str, str]:
     name, _, rest = sent.replace("\t", " ").partition("/")
     version, _, rest = rest.partition("/")
     transport, _, sent_by = rest.strip(" ").partition(" ")
-    if name.strip(" ").upper() != "SIP" or version.strip(" ") != "2.0" or not is_token(transport):
+    if name.strip(" ").lower() != "sip" or version.strip(" ") != "2.0" or not is_token(transport):
         raise RemoteProtocolError(f"Via: malformed protocol in {visible(sent)}")
     return f"SIP/2.0/{transport.upper()}", _without_space(sent_by)
 

@@ -48,9 +48,10 @@ def parse_parameters(text: str, what: str) -> Parameters:
     for piece in pieces:
         name, equal, value = piece.partition("=")
         if name not in _COMMON:
-            name = name.strip(" \t").lower()
+            name = name.strip(" \t")
             if not name or name.strip(_PARAMETER_NAME):
                 raise RemoteProtocolError(f"{what}: malformed parameter {visible(piece)}")
+            name = name.lower()
         if not equal:
             parameters.append((name, None))
             continue
@@ -78,17 +79,20 @@ def format_parameters(parameters: Parameters) -> str:
 
 def _split_quoted(text: str, what: str) -> list[str]:
     pieces: list[str] = []
-    start = position = 0
-    while True:
-        semicolon = text.find(";", position)
-        mark = text.find('"', position, semicolon if semicolon >= 0 else len(text))
-        if mark >= 0:
-            position = end_of_quoted(text, mark)
-            if position < 0:
+    start = 0
+    semicolon = text.find(";")
+    mark = text.find('"')
+    while semicolon >= 0 or mark >= 0:
+        if mark >= 0 and (semicolon < 0 or mark < semicolon):
+            end = end_of_quoted(text, mark)
+            if end < 0:
                 raise RemoteProtocolError(f"{what}: a quoted string does not end in {visible(text)}")
-        elif semicolon < 0:
-            pieces.append(text[start:])
-            return pieces
+            mark = text.find('"', end)
+            if 0 <= semicolon < end:
+                semicolon = text.find(";", end)
         else:
             pieces.append(text[start:semicolon])
-            start = position = semicolon + 1
+            start = semicolon + 1
+            semicolon = text.find(";", start)
+    pieces.append(text[start:])
+    return pieces

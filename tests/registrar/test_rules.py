@@ -9,6 +9,7 @@ import pytest
 
 from sipcore.auth.credentials import Credential
 from sipcore.auth.hashing import Algorithm
+from sipcore.errors import ConfigError
 from sipcore.inbound import Answer
 from sipcore.registrar import Location, RegistrarPolicy, Rules, StoredBinding, Users
 from sipcore.syntax.message import Request, parse_message
@@ -111,7 +112,7 @@ def test_require_is_processed_before_anything_changes(bench: Bench) -> None:
 
 # --- steps 3 to 5 ----------------------------------------------------------------------------------------------------
 
-USERS = {"alice": "secret", "bob": Secret("hush"), "carol@example.com": "c"}
+USERS: dict[str, Secret | str | Credential] = {"alice": "secret", "bob": Secret("hush"), "carol@example.com": "c"}
 
 
 def digest_answer(answer: Answer, username: str, password: str, *, nc: int = 1, uri: str = "sip:example.com") -> str:
@@ -169,13 +170,10 @@ def test_the_right_password_registers() -> None:
     assert signed(bench, "carol@example.com", "c", "<sip:c@pc>", to="<sip:carol@example.com>").status == 200
 
 
-@pytest.mark.parametrize(("username", "password"), [("alice", "wrong"), ("nobody", "secret"), ("alice\n", "secret")])
+@pytest.mark.parametrize(("username", "password"), [("alice", "wrong"), ("nobody", "secret")])
 def test_a_wrong_password_and_an_unknown_user_are_challenged_alike(username: str, password: str) -> None:
     bench = Bench(RegistrarPolicy(), USERS)
-    answer = signed(bench, username.strip(), password, "<sip:a@pc>")
-    if username == "alice\n":
-        assert answer.status == 200
-        return
+    answer = signed(bench, username, password, "<sip:a@pc>")
     assert answer.status == 401
     assert not any("stale" in row for row in header(answer, "WWW-Authenticate"))
     assert bench.uris() == []
@@ -398,9 +396,7 @@ def test_the_expiry_is_the_parameters_then_the_headers_then_ours() -> None:
 @pytest.mark.parametrize("place", ["parameter", "header"])
 def test_what_is_granted(minimum: int, maximum: int, asked: str, granted: int | None, place: str) -> None:
     bench = Bench(
-        RegistrarPolicy(
-            require_authentication=False, min_expires=minimum, max_expires=maximum, default_expires=maximum
-        )
+        RegistrarPolicy(require_authentication=False, min_expires=minimum, max_expires=maximum, default_expires=maximum)
     )
     if place == "parameter":
         answer = bench.register(f"<sip:a@pc>;expires={asked}", expires="1000")
@@ -589,8 +585,6 @@ def test_no_record_route_and_no_6xx(bench: Bench) -> None:
 
 
 def test_the_policy_says_what_it_cannot_use() -> None:
-    from sipcore.errors import ConfigError
-
     for options in (
         {"domains": ("a b",)},
         {"realm": "a\r\nb"},
@@ -608,5 +602,5 @@ def test_the_policy_says_what_it_cannot_use() -> None:
     ):
         ((option, _),) = options.items()
         with pytest.raises(ConfigError) as caught:
-            RegistrarPolicy(**options)  # type: ignore[arg-type]  # the point is the wrong value
+            RegistrarPolicy(**options)
         assert caught.value.option in (option, "max_expires", "default_expires")

@@ -273,6 +273,7 @@ def test_lenient_white_space_and_case_in_a_via(text: str, canonical: str) -> Non
         "SIP/2.0/UDP h;branch=a;branch=b",
         "/2.0/UDP h",
         "SIP/2.0/\u017fIP h",
+        "\u017fIP/2.0/UDP h",
     ],
 )
 @pytest.mark.requirement("RFC4475-3.1.2.1-01", "RFC3261-7.3.1-10")
