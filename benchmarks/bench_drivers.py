@@ -1,8 +1,8 @@
 """What a registration with digest costs over loopback UDP through each driver, against the embedded registrar.
 
-The registrar runs in a process of its own. Measured is the CPU time of the client's process from the opening of the agent
-until every account is registered, for a burst of accounts that all start at once; making the accounts is not included. The
-result is a ratio to the floor of `floor.py`, measured in the same run; the least of several runs counts.
+The registrar runs in a process of its own. Measured is the CPU time of the client's process from the opening of the
+agent until every account is registered, for a burst of accounts that all start at once; making the accounts is not
+included. The result is a ratio to the floor of `floor.py`, measured in the same run; the least of several runs counts.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-import trio
-
 import sipcore_asyncio
 import sipcore_sync
 import sipcore_trio
+import trio
+
 from benchmarks.floor import measure_floor
 from benchmarks.peer import accounts, registrar
 from sipcore import Account

@@ -1,9 +1,9 @@
 """What the engine costs: one whole registration with digest (REGISTER, 401, REGISTER, 200) without any I/O.
 
 A `UserAgent` gets N accounts and registers them one after the other against prepared answers: the 401 and the 200 are
-made from the request's own headers by cutting text, outside the measured time. Measured is the CPU time between the input
-that starts or continues a registration and the last output fetched, so building events and commands is included. The
-result is a ratio to the floor of `floor.py`, measured in the same run.
+made from the request's own headers by cutting text, outside the measured time. Measured is the CPU time between the
+input that starts or continues a registration and the last output fetched, so building events and commands is included.
+The result is a ratio to the floor of `floor.py`, measured in the same run.
 """
 
 from __future__ import annotations

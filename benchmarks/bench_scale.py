@@ -1,9 +1,9 @@
 """Many registrations through the daemon: time until all stand, CPU, memory, and whether we caused retransmissions.
 
-The daemon is a process of its own with a `pjsip.conf` of N registrations, the embedded registrar another. A run with one
-registration gives what an idle daemon costs, and is taken away from the others. Memory is the resident set `--settle`
-seconds after the last 200; the best of `--runs` counts. Times are compared within one run only, and CPU as a ratio to
-the floor of `floor.py`.
+The daemon is a process of its own with a `pjsip.conf` of N registrations, the embedded registrar another. A run with
+one registration gives what an idle daemon costs, and is taken away from the others. Memory is the resident set
+`--settle` seconds after the last 200; the best of `--runs` counts. Times are compared within one run only, and CPU as
+a ratio to the floor of `floor.py`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def main() -> int:
     counts = [int(text) for text in arguments.counts.split(",")]
     floor = measure_floor()
     idle = _best([_run(1, arguments.settle) for _ in range(min(arguments.runs, 3))])
-    print(f"floor {floor * 1e6:.1f} us; a daemon with one registration: {idle.cpu:.2f} s of CPU, {idle.rss / 2**20:.1f} MiB")
+    print(
+        f"floor {floor * 1e6:.1f} us; a daemon with one registration: {idle.cpu:.2f} s of CPU, {idle.rss / 2**20:.1f} MiB"
+    )
     print(f"{'N':>6} {'all after':>10} {'CPU':>8} {'us each':>8} {'x floor':>8} {'bytes each':>11} {'copies':>7}")
     missed = False
     costs = []

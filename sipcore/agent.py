@@ -19,6 +19,7 @@ from sipcore.network import Network
 from sipcore.registration import Registration, Wanted
 from sipcore.registration.memory import recall, remember
 from sipcore.registration.request import Texts
+from sipcore.registration.view import view
 from sipcore.syntax.message import Request, Response
 from sipcore.syntax.uri import Uri
 from sipcore.transaction import mismatch
@@ -77,7 +78,8 @@ class UserAgent(Endpoint):
     # --- the application -------------------------------------------------------------------------------------------
 
     def add(self, account: Account, *, now: float) -> None:
-        """Know a registration. Nothing is sent before `register`. Raises `LocalProtocolError` when the name is taken."""
+        """Know a registration. Nothing is sent before `register`. Raises `LocalProtocolError` when the name is
+        taken."""
         now = self.advance(now)
         if self._closing:
             raise LocalProtocolError("the agent is closing")
@@ -93,7 +95,7 @@ class UserAgent(Endpoint):
         self._find_wanted(name).register(now)
         self.settle(now)
 
-    def unregister(self, name: str, *, all: bool = False, now: float) -> None:  # noqa: A002  the word of the field
+    def unregister(self, name: str, *, all: bool = False, now: float) -> None:
         """Remove the binding; with `all` those of other devices, too (RFC 3261 section 10.2.2).
 
         `register` brings it back. Raises `LocalProtocolError`.
@@ -192,11 +194,11 @@ class UserAgent(Endpoint):
 
     def status(self, name: str) -> Status:
         """What is true of one registration. Raises `LocalProtocolError` when there is none of that name."""
-        return self._find(name).status()
+        return view(self._find(name))
 
     def statuses(self) -> list[Status]:
         """All registrations, in the order in which they were added."""
-        return [registration.status() for registration in self._registrations.values()]
+        return [view(registration) for registration in self._registrations.values()]
 
     def names(self) -> tuple[str, ...]:
         """The names of all registrations."""

@@ -196,7 +196,8 @@ class Endpoint(ABC):
             pending[0] = (pending[0] or 0) + 1
 
     def open_flow(
-        self, protocol: Protocol, *, local: Address | None, remote: Address | None, server_name: str | None, until: float
+        self, protocol: Protocol, *, local: Address | None, remote: Address | None, server_name: str | None, until:
+        float
     ) -> Flow:
         """Ask for a flow; it is given up when it is not open at `until`."""
         flow = self._new_flow(protocol, remote)
@@ -260,22 +261,22 @@ class Endpoint(ABC):
     def on_response(self, flow: Flow, response: Response, data: bytes, source: Address | None, now: float) -> None:
         """A response arrived."""
 
-    def on_flow_open(self, flow: Flow, now: float) -> None:
+    def on_flow_open(self, flow: Flow, now: float) -> None:  # noqa: B027  optional
         """A flow is there, ours or accepted."""
 
-    def on_flow_end(self, flow: Flow, error: str, now: float) -> None:
+    def on_flow_end(self, flow: Flow, error: str, now: float) -> None:  # noqa: B027  optional
         """A flow ended that was not closed by `close_flow`."""
 
-    def on_transmit_failed(self, flow: Flow, remote: Address, error: str, now: float) -> None:
+    def on_transmit_failed(self, flow: Flow, remote: Address, error: str, now: float) -> None:  # noqa: B027  optional
         """One datagram could not be sent."""
 
-    def on_listening(self, listener: Listener, now: float) -> None:
+    def on_listening(self, listener: Listener, now: float) -> None:  # noqa: B027  optional
         """A listener is ready."""
 
-    def on_listen_failed(self, listener: Listener, error: str, now: float) -> None:
+    def on_listen_failed(self, listener: Listener, error: str, now: float) -> None:  # noqa: B027  optional
         """A listener could not be had."""
 
-    def settle(self, now: float) -> None:
+    def settle(self, now: float) -> None:  # noqa: B027  optional
         """The input is done; a last look before the driver gets the outputs."""
 
     # --- inside ----------------------------------------------------------------------------------------------------
@@ -350,7 +351,8 @@ class Endpoint(ABC):
 
 
 def _fault(error: RemoteProtocolError) -> str:
-    """A cause that stays the same for equal faults, so that they can be counted together: the kind without the value."""
+    """A cause that stays the same for equal faults, so that they can be counted together: the kind without the
+    value."""
     kind = str(error).partition(":")[0]
     return f"limit: {kind}" if isinstance(error, LimitExceeded) else f"malformed message: {kind}"
 

@@ -43,7 +43,13 @@ class FlowHost(Interface):
         """Send over a flow."""
 
     def open_flow(
-        self, protocol: Protocol, *, local: Address | None, remote: Address | None, server_name: str | None, until: float
+        self,
+        protocol: Protocol,
+        *,
+        local: Address | None,
+        remote: Address | None,
+        server_name: str | None,
+        until: float,
     ) -> Flow:
         """Ask the driver for a flow; it is given up when it is not open at `until`."""
 

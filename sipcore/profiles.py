@@ -1,8 +1,8 @@
 """What the three profiles do differently, as data: one table row for each decision, one column for each profile.
 
-`SIPCORE` is our own judgement, `ASTERISK` is what res_pjsip_outbound_registration does, `JSSIP` what JsSIP's Registrator
-does, each without the defects that `docs/profiles.md` lists. Code that decides reads these tables; it never asks which
-profile it has.
+`SIPCORE` is our own judgement, `ASTERISK` is what res_pjsip_outbound_registration does, `JSSIP` what JsSIP's
+Registrator does, each without the defects that `docs/profiles.md` lists. Code that decides reads these tables; it
+never asks which profile it has.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ is told to the registrar no more often than that, which keeps us below the usual
 class ShareLead:
     """Refresh `lead` seconds before the binding lapses: a share of the grant within bounds, made earlier at random.
 
-    lead = min(max(grant * share, floor), ceiling, grant * at_most), and the whole wait is shortened by up to `jitter` of
-    the lead.
+    lead = min(max(grant * share, floor), ceiling, grant * at_most), and the whole wait is shortened by up to `jitter`
+    of the lead.
     """
 
     share: float
@@ -268,7 +268,9 @@ ASTERISK = Profile(
             OutcomeClass.PERMANENT: Counted(options=("fatal_retry_interval",)),
         }
     ),
-    challenge=ChallengeRule(answers=MAX_REQUESTS_PER_ATTEMPT, without_stale=MAX_REQUESTS_PER_ATTEMPT, only_bare_requests=True),
+    challenge=ChallengeRule(
+        answers=MAX_UNTRIED_CREDENTIALS, without_stale=MAX_UNTRIED_CREDENTIALS, only_bare_requests=True
+    ),
     too_brief=TooBriefRule(guess="3601", floor=1),
     retry_after=RetryAfterRule(cap=None, jitter=0.0),
     initial_delay=InitialDelay(base=1.0),

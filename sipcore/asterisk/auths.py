@@ -16,6 +16,9 @@ __all__ = ["read_credential"]
 _AUTH_TYPES = ("userpass", "md5", "digest")
 """Three names for one thing: digest authentication."""
 
+_DEFAULT_ALGORITHMS = (Algorithm.MD5,)
+"""Asterisk's default, under every profile: which algorithms may be used is said by the file."""
+
 
 def read_credential(values: Values) -> Credential:
     """What an object of type auth says. Raises `ConfigError`."""
@@ -82,7 +85,6 @@ def _digest(option: str, algorithm: Algorithm, text: str, where: str) -> Secret:
 
 
 def _algorithms(values: Values) -> tuple[Algorithm, ...]:
-    # Asterisk's default is MD5 alone, so that a registrar cannot make it compute what nobody configured.
     names = [name.strip() for name in values.text("supported_algorithms_uac").split(",")]
     found = []
     for name in filter(None, names):
@@ -95,4 +97,4 @@ def _algorithms(values: Values) -> tuple[Algorithm, ...]:
                 where=values.where("supported_algorithms_uac"),
             )
         found.append(algorithm)
-    return tuple(found) or (Algorithm.MD5,)
+    return tuple(found) or _DEFAULT_ALGORITHMS

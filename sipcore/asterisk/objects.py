@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sipcore.asterisk.auths import read_credential
 from sipcore.asterisk.options import OPTIONS, Kind, Values, object_type
-from sipcore.asterisk.syntax import FileFault, Section, Sections, decode, nearest, parse_sections
+from sipcore.asterisk.syntax import ConfigText, FileFault, Section, decode, nearest
 from sipcore.asterisk.transports import family, next_hop, read_transport
 from sipcore.auth.credentials import Credential
 from sipcore.config import Account, Timing, Transport
@@ -55,7 +55,7 @@ def load(file: str, read: Callable[[str], bytes], *, profile: Profile = ASTERISK
 
 def parse(text: str, *, file: str = "pjsip.conf", profile: Profile = ASTERISK) -> Configuration:
     """What the text of a pjsip.conf says, under the given profile. Raises `ConfigError` with `file:line`."""
-    return _Builder(parse_sections(text, file=file), profile).build()
+    return _Builder(ConfigText(text, file=file), profile).build()
 
 
 class _Named(NamedTuple):
@@ -87,56 +87,64 @@ _FILE_NAMES = {ours: theirs for theirs, ours in _ACCOUNT_OPTIONS.items()}
 
 
 class _Builder:
-    def __init__(self, parsed: Sections, profile: Profile) -> None:
-        self.file = parsed.file
-        self.profile = profile
-        self.warnings = list(parsed.warnings)
-        self.objects: dict[str, dict[str, Values]] = {kind: {} for kind in OPTIONS}
+    """Reads the text twice: what registrations need may stand below them."""
+
+    def __init__(self, text: ConfigText, profile: Profile) -> None:
+        self.text = text
         self.transports: dict[str, _Named] = {}
         self.credentials: dict[str, Credential] = {}
         self.user_agent = DEFAULT_USER_AGENT
         self.common: dict[str, Any] = {"profile": profile}
-        for section in parsed.sections:
-            if not section.template:
-                self.sort(section)
-
-    def sort(self, section: Section) -> None:
-        kind = object_type(section, self.file)
-        values = Values(section, kind, self.file, self.warnings)
-        known = self.objects[kind]
-        single = kind in ("global", "system")
-        earlier = next(iter(known.values()), None) if single else known.get(section.name)
-        if earlier is not None:
-            what = f"a second {kind}" if single else f"a second {kind} of this name"
-            raise FileFault(
-                f"[{section.name}]", f"{what}; the first is in line {earlier.section.line}", where=values.where()
-            )
-        known[section.name] = values
+        self.lines: dict[tuple[str, str], int] = {}
 
     def build(self) -> Configuration:
-        for values in self.objects["global"].values():
-            self.globals(values)
-        for values in self.objects["system"].values():
-            self.system(values)
-        for name, values in self.objects["transport"].items():
-            self.transports[name] = _Named(read_transport(values), values.where("bind"))
-        for name, values in self.objects["auth"].items():
-            self.credentials[name] = read_credential(values)
-        accounts = tuple(self.account(values) for values in self.objects["registration"].values())
+        for section, kind in self.objects():
+            if kind != "registration":
+                self.prepare(section, kind)
+        accounts = tuple(
+            self.account(self.values(section, kind)) for section, kind in self.objects() if kind == "registration"
+        )
+        warnings = self.text.warnings
         if not accounts:
-            self.warnings.append(f"{self.file}: no section of type registration")
+            warnings[f"{self.text.file}: no section of type registration"] = None
         binds: dict[tuple[Protocol, Address], str] = {}
         for transport, where in self.transports.values():
             if transport.local is not None:
                 binds.setdefault((transport.protocol, transport.local), where)
         return Configuration(
-            file=self.file,
+            file=self.text.file,
             accounts=accounts,
-            # A template's trap is told once, not for each registration that inherits it.
-            warnings=tuple(dict.fromkeys(self.warnings)),
+            warnings=tuple(warnings),
             secret=bool(self.credentials),
             binds=MappingProxyType(binds),
         )
+
+    def objects(self) -> Iterator[tuple[Section, str]]:
+        for section in self.text.sections():
+            if not section.template:
+                yield section, object_type(section, self.text.file)
+
+    def values(self, section: Section, kind: str) -> Values:
+        single = kind in ("global", "system")
+        first = self.lines.setdefault((kind, "" if single else section.name), section.line)
+        if first != section.line:
+            what = f"a second {kind}" if single else f"a second {kind} of this name"
+            raise FileFault(
+                f"[{section.name}]", f"{what}; the first is in line {first}", where=self.text.where(section.line)
+            )
+        return Values(section, kind, self.text.file, self.text.warnings)
+
+    def prepare(self, section: Section, kind: str) -> None:
+        values = self.values(section, kind)
+        match kind:
+            case "global":
+                self.globals(values)
+            case "system":
+                self.system(values)
+            case "transport":
+                self.transports[section.name] = _Named(read_transport(values), values.where("bind"))
+            case "auth":
+                self.credentials[section.name] = read_credential(values)
 
     def globals(self, values: Values) -> None:
         if "max_forwards" in values:

@@ -143,7 +143,7 @@ def parse_integer(text: str) -> int | None:
 class Values:
     """The options of one object, checked by name; what was repeated is settled, and traps are told in `warnings`."""
 
-    def __init__(self, section: Section, kind: str, file: str, warnings: list[str]) -> None:
+    def __init__(self, section: Section, kind: str, file: str, warnings: dict[str, None]) -> None:
         self.section = section
         self.file = file
         self.warnings = warnings
@@ -207,7 +207,7 @@ class Values:
     def warn(self, option: Option | None, text: str) -> None:
         """Keep a warning about an option, or about the whole section."""
         line, what = (option.line, option.name) if option else (self.section.line, f"[{self.section.name}]")
-        self.warnings.append(f"{self.file}:{line}: {what}: {text}")
+        self.warnings[f"{self.file}:{line}: {what}: {text}"] = None
 
     def warn_about(self, name: str, text: str) -> None:
         """Keep a warning about a given option."""

@@ -6,14 +6,14 @@ on a console that nobody reads, or cuts a value at a semicolon, this reader refu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sipcore.errors import ConfigError
 from sipcore.syntax.grammar import check_line
 
-__all__ = ["FileFault", "Option", "Section", "Sections", "decode", "nearest", "parse_sections"]
+__all__ = ["ConfigText", "FileFault", "Option", "Section", "decode", "nearest"]
 
 MAX_LINE = 8191
 """Characters in a line: what fits into Asterisk's buffer. It skips longer lines."""
@@ -57,12 +57,24 @@ class Section:
     """So many of the options came from templates."""
 
 
-class Sections(NamedTuple):
-    """A whole file."""
+class ConfigText:
+    """The text of one file, to be read as often as needed.
 
-    file: str
-    sections: tuple[Section, ...]
-    warnings: tuple[str, ...]
+    A section is given out as soon as it is complete, and forgotten unless another inherits from it: a file of ten
+    thousand registrations never exists as a tree, whose remains would stay in the memory of the process.
+    """
+
+    def __init__(self, text: str, *, file: str) -> None:
+        self.file = file
+        self.warnings: dict[str, None] = {}
+        """In the order in which they came up, each once."""
+        self._text = text
+        # Registrations name the same few servers and transports: one string serves them all.
+        self._shared: dict[str, str] = {}
+
+    def sections(self) -> Iterator[Section]:
+        """The sections in order, templates resolved. Raises `ConfigError` with `file:line`."""
+        return _Reader(self._text, self.file, self.warnings, self._shared).sections()
 
     def where(self, line: int) -> str:
         """`file:line`."""
@@ -70,16 +82,8 @@ class Sections(NamedTuple):
 
 
 def decode(data: bytes) -> str:
-    """The text of a file. Bytes that are not UTF-8 do no harm in comments; elsewhere `parse_sections` refuses them."""
+    """The text of a file. Bytes that are not UTF-8 do no harm in comments; elsewhere they are refused."""
     return data.decode("utf-8-sig", "surrogateescape")
-
-
-def parse_sections(text: str, *, file: str) -> Sections:
-    """Split a file into sections, templates resolved. Raises `ConfigError` with `file:line`."""
-    reader = _Reader(file)
-    for number, line in enumerate(text.split("\n"), 1):
-        reader.feed(line, number)
-    return reader.finish()
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
@@ -100,17 +104,33 @@ class _Draft:
         self.options: list[Option] = []
         self.inherited = 0
 
+    def finished(self) -> Section:
+        return Section(self.name, self.line, self.template, tuple(self.options), self.inherited)
+
 
 class _Reader:
-    def __init__(self, file: str) -> None:
+    def __init__(self, text: str, file: str, warnings: dict[str, None], shared: dict[str, str]) -> None:
+        self.text = text
         self.file = file
-        self.drafts: list[_Draft] = []
+        self.warnings = warnings
+        self.shared = shared
+        self.parents = _parents(text)
         self.by_name: dict[str, _Draft] = {}
+        self.complete: list[_Draft] = []
         self.current: _Draft | None = None
         self.comments: list[int] = []
-        self.warnings: list[str] = []
-        # Ten thousand registrations name the same server and the same options: one string serves them all.
-        self.shared: dict[str, str] = {}
+
+    def sections(self) -> Iterator[Section]:
+        for number, line in enumerate(_lines(self.text), 1):
+            self.feed(line, number)
+            # With '(+)' in the file any section may still grow, so all wait for its end.
+            if self.complete and self.parents is not None:
+                yield self.complete.pop().finished()
+        if self.comments:
+            raise self.fault("comment", "';--' is never closed by '--;'", self.comments[0])
+        yield from [draft.finished() for draft in self.complete]
+        if self.current is not None and self.parents is not None:
+            yield self.current.finished()
 
     def feed(self, line: str, number: int) -> None:
         if len(line) > MAX_LINE:
@@ -132,15 +152,6 @@ class _Reader:
         else:
             # A first character that would mean something else may be escaped.
             self.option(line[1:] if line[0] == "\\" else line, number, joined)
-
-    def finish(self) -> Sections:
-        if self.comments:
-            raise self.fault("comment", "';--' is never closed by '--;'", self.comments[0])
-        sections = tuple(
-            Section(draft.name, draft.line, draft.template, tuple(draft.options), draft.inherited)
-            for draft in self.drafts
-        )
-        return Sections(self.file, sections, tuple(self.warnings))
 
     def fault(self, option: str, expected: str, number: int) -> FileFault:
         return FileFault(option, expected, where=f"{self.file}:{number}")
@@ -201,7 +212,7 @@ class _Reader:
         if items and items[0].startswith("+"):
             self.current = self.appended(name, items, number)
             return
-        draft = _Draft(name, number)
+        draft = _Draft(self.shared.setdefault(name, name), number)
         for item in items:
             if item == "!":
                 draft.template = True
@@ -210,8 +221,12 @@ class _Reader:
             else:
                 draft.options += self.known(item, number).options
         draft.inherited = len(draft.options)
-        self.drafts.append(draft)
-        self.by_name.setdefault(name.lower(), draft)
+        if self.parents is None:
+            self.complete.append(draft)
+        elif self.current is not None:
+            self.complete.append(self.current)
+        if self.parents is None or name.lower() in self.parents:
+            self.by_name.setdefault(name.lower(), draft)
         self.current = draft
 
     def appended(self, name: str, items: list[str], number: int) -> _Draft:
@@ -222,7 +237,7 @@ class _Reader:
     def known(self, name: str, number: int) -> _Draft:
         draft = self.by_name.get(name.lower())
         if draft is None:
-            hint = nearest(name, list(self.by_name))
+            hint = nearest(name, _names_above(self.text, number))
             raise self.fault(f"[{name}]", f"no section of that name stands above{hint}", number)
         return draft
 
@@ -241,9 +256,8 @@ class _Reader:
             value = value[1:]
         value = value.strip(" \t")
         if joined:
-            self.warnings.append(
-                f"{self.file}:{number}: {name}: its value ends where ';' begins a comment; write '\\;' for a semicolon"
-            )
+            told = "its value ends where ';' begins a comment; write '\\;' for a semicolon"
+            self.warnings[f"{self.file}:{number}: {name}: {told}"] = None
         share = self.shared.setdefault
         self.current.options.append(Option(share(name, name), share(value, value), number))
 
@@ -252,3 +266,29 @@ def _name(character: str) -> str:
     code = ord(character)
     # Undecodable bytes arrive as lone surrogates.
     return f"byte 0x{code - 0xDC00:02X} (not UTF-8)" if 0xDC80 <= code <= 0xDCFF else f"U+{code:04X}"
+
+
+def _lines(text: str) -> Iterator[str]:
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
+
+
+def _parents(text: str) -> set[str] | None:
+    """The names, in lower case, that sections inherit from, and perhaps a few more; None when one is appended to."""
+    names: set[str] = set()
+    at = text.find("](")
+    while at >= 0:
+        items = text[at + 2 : at + 2 + MAX_LINE].partition(")")[0].lower().split(",")
+        if any(item.startswith("+") for item in items):
+            return None
+        names.update(items)
+        at = text.find("](", at + 1)
+    return names
+
+
+def _names_above(text: str, number: int) -> list[str]:
+    heads = [line.strip() for line in text.split("\n")[: number - 1]]
+    return [head[1:].partition("]")[0].lower() for head in heads if head.startswith("[")]

@@ -55,9 +55,7 @@ class Connections:
         """All that are open or opening."""
         return list(self._by_key.values())
 
-    def _open(
-        self, key: object, target: Target, local: Address | None, remote: Address | None, until: float
-    ) -> Flow:
+    def _open(self, key: object, target: Target, local: Address | None, remote: Address | None, until: float) -> Flow:
         flow = self._host.open_flow(
             target.transport.protocol, local=local, remote=remote, server_name=target.server_name, until=until
         )

@@ -1,8 +1,8 @@
 """How many REGISTERs may be under way at once: enough to be fast, too few to make a burst that drops its own answers.
 
-At most `WINDOW` requests for each flow and remote are in flight and younger than T1. The rest wait in order of due time,
-refreshes first: a binding that exists is worth more than one that does not yet. Answers open the window again, so a
-quick registrar is served at its own speed, and a silent one is sent `WINDOW` requests every T1.
+At most `WINDOW` requests for each flow and remote are in flight and younger than T1. The rest wait in order of due
+time, refreshes first: a binding that exists is worth more than one that does not yet. Answers open the window again,
+so a quick registrar is served at its own speed, and a silent one is sent `WINDOW` requests every T1.
 """
 
 from __future__ import annotations

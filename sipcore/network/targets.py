@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol as Interface
+from typing import NamedTuple
+from typing import Protocol as Interface
 
 from sipcore.config import Transport
 from sipcore.network.resolver import Resolver

@@ -56,8 +56,8 @@ class Grant(NamedTuple):
 def read_grant(response: Response, contact: str, *, asked: int, profile_assumes: bool, zero_is_asked: bool) -> Grant:
     """What a 2xx to a REGISTER with that Contact value grants.
 
-    `profile_assumes` takes an unlisted Contact for granted and `zero_is_asked` believes no grant of 0, as Asterisk does.
-    Never raises: a Contact that cannot be read is somebody else's.
+    `profile_assumes` takes an unlisted Contact for granted and `zero_is_asked` believes no grant of 0, as Asterisk
+    does. Never raises: a Contact that cannot be read is somebody else's.
     """
     header = response.expires if response.get("expires") is not None else None
     values = response.get_all("contact")
@@ -81,7 +81,12 @@ def read_grant(response: Response, contact: str, *, asked: int, profile_assumes:
 
 
 def _grant(
-    listed: bool, others: tuple[Listed, ...], values: list[int | None], header: int | None, asked: int, zero_is_asked: bool
+    listed: bool,
+    others: tuple[Listed, ...],
+    values: list[int | None],
+    header: int | None,
+    asked: int,
+    zero_is_asked: bool,
 ) -> Grant:
     known = [value for value in values if value is not None]
     fallback = asked if header is None else header

@@ -125,11 +125,14 @@ def _refusal(context: Context) -> str:
         return "the response brought no challenge that can be read"
     if context.authentication is Authentication.UNUSABLE:
         return context.authentication_detail or "no usable credentials for the challenge"
+    if context.stale:
+        return "the registrar calls each answer stale"
     if context.authentication is Authentication.NEW:
-        return "challenged again after our answers; the registrar does not accept any nonce that it gives"
-    return "the registrar refused our credentials"
+        return f"the registrar refused our credentials for each nonce that it gave: {_LIKELY}"
+    return f"the registrar refused our credentials: {_LIKELY}"
 
 
+_LIKELY = "wrong user name or password, most likely"
 _PERMANENT = {
     423: "the registrar's minimum cannot be met",
     404: "the registrar does not know this address of record",

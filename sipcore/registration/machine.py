@@ -17,94 +17,33 @@ Conflicts, and how they are settled:
 
 from __future__ import annotations
 
-import enum
 from typing import Protocol as Interface
 
-from sipcore.auth.challenge import parse_challenges
-from sipcore.auth.client import AuthVerdict, ClientAuth, Verdict
-from sipcore.auth.digest import InfoResult
+from sipcore.auth.client import ClientAuth
 from sipcore.config import Account
-from sipcore.errors import RemoteProtocolError
 from sipcore.events import Registered, Rejected, StatusChanged, Unregistered
-from sipcore.exchange import Exchange, Outcome, Reply, Step, Written
+from sipcore.exchange import Exchange, Outcome, Reply
+from sipcore.flows import Flow
 from sipcore.network.network import Network
-from sipcore.network.targets import literal_target
 from sipcore.profiles import MIN_ATTEMPT_GAP
-from sipcore.registration import redirect, too_brief
-from sipcore.registration.binding import Grant, Listed, read_grant
-from sipcore.registration.classify import Authentication, Context, classify
-from sipcore.registration.request import Texts, contact_value, write_register
+from sipcore.registration.attempt import Attempt
+from sipcore.registration.binding import Listed
+from sipcore.registration.causes import extended, failure_cause, removal_cause, success_cause
+from sipcore.registration.request import Texts, contact_value, same_on_the_wire
 from sipcore.registration.schedule import History, initial_delay, refresh_delay, schedule
-from sipcore.syntax.grammar import visible
+from sipcore.registration.table import TRANSITIONS, Trigger, Wanted
+from sipcore.registration.view import view
 from sipcore.syntax.headers import NameAddr
-from sipcore.syntax.message import Response
 from sipcore.syntax.uri import Uri
-from sipcore.values import Address, Binding, Cause, OutcomeClass, Phase, Protocol, State, Status, format_address
+from sipcore.values import Address, Cause, OutcomeClass, Phase, Protocol, State
 
-__all__ = ["TRANSITIONS", "Registration", "RegistrationHost", "Trigger", "Wanted"]
+__all__ = ["Registration", "RegistrationHost"]
 
 MAX_CSEQ = 2**31 - 1
 """RFC 3261 section 8.1.1.5: below 2**31."""
 
 FIRST_CSEQ_BITS = 15
 """The first CSeq is random below 2**15, so that a new Call-ID does not look like the old one and never runs out."""
-
-
-class Trigger(enum.StrEnum):
-    """What moves the phase."""
-
-    PLAN = "plan"
-    """An attempt is planned."""
-    REST = "rest"
-    """Nothing is planned."""
-    BEGIN = "begin"
-    """An attempt to register begins."""
-    BEGIN_REMOVAL = "begin removal"
-    """An attempt to remove the binding begins."""
-    TARGETS = "targets"
-    """The name is resolved."""
-    SENT = "sent"
-    """A request left."""
-
-
-TRANSITIONS: dict[Phase, dict[Trigger, Phase]] = {
-    Phase.IDLE: {
-        Trigger.PLAN: Phase.WAITING,
-        Trigger.REST: Phase.IDLE,
-        Trigger.BEGIN: Phase.RESOLVING,
-        Trigger.BEGIN_REMOVAL: Phase.REMOVING,
-    },
-    Phase.WAITING: {
-        Trigger.PLAN: Phase.WAITING,
-        Trigger.REST: Phase.IDLE,
-        Trigger.BEGIN: Phase.RESOLVING,
-        Trigger.BEGIN_REMOVAL: Phase.REMOVING,
-    },
-    Phase.RESOLVING: {Trigger.TARGETS: Phase.CONNECTING, Trigger.PLAN: Phase.WAITING, Trigger.REST: Phase.IDLE},
-    Phase.CONNECTING: {Trigger.SENT: Phase.EXCHANGING, Trigger.PLAN: Phase.WAITING, Trigger.REST: Phase.IDLE},
-    # Another target, a redirect or a challenge is still the same exchange; what is in flight is told by `server`.
-    Phase.EXCHANGING: {
-        Trigger.TARGETS: Phase.EXCHANGING,
-        Trigger.SENT: Phase.EXCHANGING,
-        Trigger.PLAN: Phase.WAITING,
-        Trigger.REST: Phase.IDLE,
-    },
-    Phase.REMOVING: {
-        Trigger.TARGETS: Phase.REMOVING,
-        Trigger.SENT: Phase.REMOVING,
-        Trigger.PLAN: Phase.WAITING,
-        Trigger.REST: Phase.IDLE,
-    },
-}
-
-
-class Wanted(enum.Enum):
-    """What the application wants."""
-
-    UP = "up"
-    DOWN = "down"
-    GONE = "gone"
-    """Removed: un-registered if need be, then Stopped and forgotten."""
 
 
 class RegistrationHost(Interface):
@@ -128,7 +67,6 @@ class RegistrationHost(Interface):
         """A binding stands."""
 
 
-_RESPONSE_OK = Cause(kind=OutcomeClass.SUCCESS, code=200, reason="OK")
 _NO_OTHERS: tuple[Listed, ...] = ()
 
 
@@ -137,12 +75,8 @@ class Registration:
 
     __slots__ = (
         "_again",
-        "_attempt",
         "_contact_address",
-        "_job_all",
-        "_listed_at",
-        "_others",
-        "_planned_at",
+        "_everything",
         "account",
         "aor",
         "auth",
@@ -164,7 +98,10 @@ class Registration:
         "flow",
         "host",
         "line",
+        "listed_at",
+        "others",
         "phase",
+        "planned_at",
         "proven",
         "remove_first",
         "retries",
@@ -210,15 +147,16 @@ class Registration:
         """A REGISTER went unanswered, so there may be a binding that we do not know of."""
         self.contact = ""
         self._contact_address: Address | None = None
-        self._others = _NO_OTHERS
-        self._listed_at = now
+        self.others = _NO_OTHERS
+        self.listed_at = now
         self.server: Address | None = None
         self.transport: Protocol | None = None
         self.flow: int | None = None
         self.failures = 0
         """Failed attempts in a row."""
         self.failures_while_bound = 0
-        """... of which came before the binding lapsed. Those were quick on purpose, and do not count for the back-off."""
+        """... of which came before the binding lapsed. Those were quick on purpose, and do not count for the
+        back-off."""
         self.failed_kind: OutcomeClass | None = None
         self.same_class = 0
         self.retries = 0
@@ -231,9 +169,8 @@ class Registration:
         self.started_at = float("-inf")
         """When the first request of the last attempt left."""
         self.exchange: Exchange | None = None
-        self._attempt: _Attempt | None = None
-        self._planned_at: float | None = None
-        self._job_all = False
+        self.planned_at: float | None = None
+        self._everything = False
         self._again = False
         """What is in flight says something that is out of date: register again when it has ended."""
         self.due: float | None = None
@@ -276,7 +213,7 @@ class Registration:
         """Have no binding; with `everything` remove those of other devices, too (`Contact: *`)."""
         self.wanted = Wanted.DOWN
         self.remove_first = False
-        self._job_all = self._job_all or everything
+        self._everything = self._everything or everything
         if self.exchange is None:
             self._next(now)
 
@@ -310,10 +247,10 @@ class Registration:
             self.proven = False
         if self.wanted is not Wanted.UP:
             return
-        same = _same_on_the_wire(old, account)
+        same = same_on_the_wire(old, account)
         if self.exchange is not None:
             self._again = self._again or credentials or not same
-        elif credentials or not same or self._planned_at is None:
+        elif credentials or not same or self.planned_at is None:
             self._forget_failures()
             self._plan(now, now)
 
@@ -349,43 +286,12 @@ class Registration:
         """Leave the binding to the registrar: it is not removed, and nothing more is sent."""
         if self.exchange is not None:
             self.exchange.cancel()
-            self.exchange = self._attempt = None
+            self.exchange = None
         self._forget_binding()
-        self._job_all = False
+        self._everything = False
         self._rest()
 
     # --- views -----------------------------------------------------------------------------------------------------
-
-    def status(self) -> Status:
-        """What is true now."""
-        server = self.server
-        return Status(
-            name=self.account.name,
-            state=self.state,
-            phase=self.phase,
-            cause=self.cause,
-            server=None if server is None else format_address(server),
-            transport=self.transport,
-            flow=self.flow,
-            attempt=self.failures,
-            since=self.since,
-            expires_at=self.expires_at,
-            next_attempt_at=self._planned_at,
-            bindings=self._bindings(),
-        )
-
-    def _bindings(self) -> tuple[Binding, ...]:
-        own: tuple[Binding, ...] = ()
-        if self.bound is not None and self.expires_at is not None:
-            uri = self.bound[1 : self.bound.index(">")]
-            own = (Binding(uri=uri, expires_at=self.expires_at, own=True),)
-        at = self._listed_at
-        return own + tuple(
-            Binding(
-                uri=visible(item.uri), expires_at=None if item.expires is None else at + item.expires, own=False
-            )
-            for item in self._others
-        )
 
     # --- deadline --------------------------------------------------------------------------------------------------
 
@@ -393,13 +299,13 @@ class Registration:
         """The binding lapsed, or the next attempt starts."""
         if self.expires_at is not None and now >= self.expires_at:
             self._lapse(now)
-        if self._planned_at is not None and now >= self._planned_at and self.exchange is None:
-            due, self._planned_at = self._planned_at, None
+        if self.planned_at is not None and now >= self.planned_at and self.exchange is None:
+            due, self.planned_at = self.planned_at, None
             self._begin(due, now)
         self._arm()
 
     def _arm(self) -> None:
-        planned, lapse = self._planned_at, self.expires_at
+        planned, lapse = self.planned_at, self.expires_at
         if planned is None:
             due = lapse
         elif lapse is None:
@@ -414,13 +320,13 @@ class Registration:
 
     def _plan(self, when: float, now: float) -> None:
         earliest = self.started_at + MIN_ATTEMPT_GAP
-        self._planned_at = when if when > earliest else earliest
-        self.phase = TRANSITIONS[self.phase][Trigger.PLAN]
+        self.planned_at = when if when > earliest else earliest
+        self.step(Trigger.PLAN)
         self._arm()
 
     def _rest(self) -> None:
-        self._planned_at = None
-        self.phase = TRANSITIONS[self.phase][Trigger.REST]
+        self.planned_at = None
+        self.step(Trigger.REST)
         self._arm()
 
     def _next(self, now: float) -> None:
@@ -437,13 +343,11 @@ class Registration:
                 self._settle_down(Cause(detail="not registered on request"), now)
 
     def _to_remove(self) -> bool:
-        if self.expires_at is not None or self.doubt or self._job_all:
+        if self.expires_at is not None or self.doubt or self._everything:
             return True
         # Asterisk sends an un-REGISTER whatever the status, once something was tried.
         return (
-            self.wanted is Wanted.DOWN
-            and self.account.profile.register_removes_first
-            and self.state is State.REJECTED
+            self.wanted is Wanted.DOWN and self.account.profile.register_removes_first and self.state is State.REJECTED
         )
 
     # --- attempts --------------------------------------------------------------------------------------------------
@@ -454,14 +358,14 @@ class Registration:
             # The binding lapsed while its removal waited for its turn.
             self._next(now)
             return
-        self._attempt = _Attempt(self.auth, removal, everything=self._job_all and self.wanted is not Wanted.UP)
-        self.phase = TRANSITIONS[self.phase][Trigger.BEGIN_REMOVAL if removal else Trigger.BEGIN]
+        attempt = Attempt(self, removal, everything=self._everything and self.wanted is not Wanted.UP)
+        self.step(Trigger.BEGIN_REMOVAL if removal else Trigger.BEGIN)
         if self.account.profile.tag_per_attempt:
             self.tag = f"{self.host.network.host.random.getrandbits(64):016x}"
         refresh = self.expires_at is not None
         self.exchange = exchange = Exchange(
             self.host.network,
-            self,
+            attempt,
             timing=self.account.timing,
             any_source=self.account.any_source,
             refresh=refresh,
@@ -469,203 +373,34 @@ class Registration:
         )
         exchange.start(self.texts.hop, now)
 
-    def on_targets_found(self, now: float) -> None:
-        """The exchange knows where to send."""
-        self.phase = TRANSITIONS[self.phase][Trigger.TARGETS]
-        if self.server is not None and self.exchange is not None:
-            self.exchange.prefer(self.server)
-
-    def on_sent(self, now: float) -> None:
-        """A request left."""
-        self.phase = TRANSITIONS[self.phase][Trigger.SENT]
-
-    def write(self, exchange: Exchange, branch: str, now: float) -> Written:
-        """The next REGISTER of this attempt."""
-        attempt = self._attempt
-        assert attempt is not None
-        account, texts = self.account, self.texts
-        if exchange.requests == 0:
-            self.started_at = now
-        self._count_cseq()
-        assert exchange.flow is not None
-        self.server = exchange.remote
-        self.transport = exchange.flow.protocol
-        if exchange.contact_address != self._contact_address or not self.contact:
-            self._make_contact(exchange)
-        random = self.host.network.host.random
-        request_uri = attempt.request_uri or texts.request_uri
-        if attempt.answering:
-            credentials = attempt.auth.credentials("REGISTER", request_uri, b"", random)
-        else:
-            credentials = attempt.auth.preemptive("REGISTER", request_uri, b"", random, account.profile.auth)
-        attempt.answering = False
-        attempt.credentials_sent = bool(credentials)
-        from_value = f"{self.aor};tag={self.tag}"
-        data = write_register(
-            texts,
-            protocol=exchange.flow.protocol,
-            sent_by=exchange.sent_by,
-            branch=branch,
-            aor=self.aor,
-            from_value=from_value,
-            call_id=self.call_id,
-            cseq=self.cseq,
-            contacts=self._contacts(attempt),
-            expires=0 if attempt.removal else self.expires,
-            credentials=credentials,
-            request_uri=request_uri,
-            removal=attempt.removal,
-        )
-        return Written(data, self.call_id, f"{self.cseq} REGISTER", from_value, self.aor)
-
-    def _count_cseq(self) -> None:
+    def sending(self, exchange: Exchange, flow: Flow) -> None:
+        """A request of ours is about to be written: count it, and know the Contact under which the flow reaches us."""
         if self.cseq >= MAX_CSEQ:
             # RFC 3261 section 8.1.1.5 leaves no room above, so a new Call-ID starts a new count.
             random = self.host.network.host.random
             self.call_id = f"{random.getrandbits(128):032x}"
             self.cseq = random.getrandbits(FIRST_CSEQ_BITS)
         self.cseq += 1
+        self.server = exchange.remote
+        self.transport = flow.protocol
+        if exchange.contact_address != self._contact_address or not self.contact:
+            self._contact_address = exchange.contact_address
+            self.contact = contact_value(
+                self.account, self.contact_user, exchange.contact_address, reliable=flow.reliable, line=self.line
+            )
 
-    def _make_contact(self, exchange: Exchange) -> None:
-        assert exchange.flow is not None
-        self._contact_address = exchange.contact_address
-        self.contact = contact_value(
-            self.account,
-            self.contact_user,
-            exchange.contact_address,
-            reliable=exchange.flow.reliable,
-            line=self.line,
-        )
-
-    def _contacts(self, attempt: _Attempt) -> str:
-        if attempt.everything:
-            return "*"
-        if attempt.removal:
-            return self.bound or self.contact
-        if self.bound is not None and self.bound != self.contact:
-            # One REGISTER moves the binding: at no moment is there none, and the old one does not stay behind.
-            return f"{self.contact}, {self.bound};expires=0"
-        return self.contact
-
-    # --- answers ---------------------------------------------------------------------------------------------------
-
-    def judge(self, exchange: Exchange, reply: Reply, now: float) -> Outcome:
-        """What a reply means, by the profile's tables."""
+    def step(self, trigger: Trigger) -> None:
+        """Move the phase. An illegal step is a bug of ours, and names what was tried."""
         try:
-            return self._judge(exchange, reply)
-        except RemoteProtocolError as error:
-            # Its identities are ours, so it ends the request; what else it says stays its secret.
-            code = reply.response.status if reply.response is not None else None
-            return Outcome(OutcomeClass.TEMPORARY, f"the response cannot be read: {error}", code)
-
-    def _judge(self, exchange: Exchange, reply: Reply) -> Outcome:
-        attempt = self._attempt
-        assert attempt is not None
-        response = reply.response
-        account = self.account
-        if response is None:
-            context = Context(
-                account.profile,
-                attempt.removal,
-                targets_left=len(exchange.targets),
-                requests_left=exchange.requests_left,
-            )
-            return classify(None, reply.failure, context)
-        code = response.status
-        if code < 300:
-            return self._judge_success(attempt, response, code)
-        verdict = _NO_CHALLENGE
-        raised = redirects = 0
-        if code == 401 or code == 407:
-            verdict = self._read_challenges(attempt, response)
-        elif code == 423:
-            raised = too_brief.raised_expires(
-                account.profile.too_brief, asked=self.expires, minimum=response.min_expires, guessed=attempt.guessed
-            )
-        elif code < 400 and account.profile.redirects:
-            redirects = self._read_redirect(attempt, response)
-        context = Context(
-            account.profile,
-            attempt.removal,
-            _AUTHENTICATION[verdict.kind],
-            verdict.reason,
-            verdict.stale,
-            attempt.credentials_sent,
-            attempt.answers,
-            attempt.answers_without_stale,
-            account.auth_rejection_permanent,
-            can_raise_expires=raised > 0,
-            redirects_left=redirects,
-            targets_left=len(exchange.targets),
-            requests_left=exchange.requests_left,
-            retry_after=response.retry_after,
-        )
-        outcome = classify(code, None, context)
-        if outcome.kind is OutcomeClass.CHALLENGE:
-            attempt.answering = True
-            attempt.answers += 1
-            if not context.stale:
-                attempt.answers_without_stale += 1
-        elif outcome.kind is OutcomeClass.TOO_BRIEF:
-            attempt.guessed = attempt.guessed or response.min_expires is None
-            self.expires = raised
-        return outcome
-
-    def _judge_success(self, attempt: _Attempt, response: Response, code: int) -> Outcome:
-        profile = self.account.profile
-        if attempt.removal:
-            return classify(code, None, Context(profile, True))
-        grant = read_grant(
-            response,
-            self.contact,
-            asked=self.expires,
-            profile_assumes=profile.assume_unlisted,
-            zero_is_asked=profile.zero_grant_is_asked,
-        )
-        attempt.grant = grant
-        seconds = min(grant.expires, self.expires) if profile.grant_within_asked else grant.expires
-        return classify(
-            code, None, Context(profile, binding=not grant.lost, grant=float(seconds), assumed=grant.assumed)
-        )
-
-    def _read_challenges(self, attempt: _Attempt, response: Response) -> AuthVerdict:
-        credentials = self.account.credentials
-        if attempt.request_uri is not None:
-            # Whoever redirects us may lead to anybody, and a credential of any realm would answer anybody.
-            credentials = tuple(item for item in credentials if item.realm not in (None, "*"))
-        return attempt.auth.answer(
-            parse_challenges(response.get_all("www-authenticate"), proxy=False),
-            parse_challenges(response.get_all("proxy-authenticate"), proxy=True),
-            credentials,
-            self.account.profile.auth,
-        )
-
-    def _read_redirect(self, attempt: _Attempt, response: Response) -> int:
-        left = self.account.redirects - attempt.redirects
-        if left <= 0:
-            return 0
-        attempt.tried.add(attempt.request_uri or self.texts.request_uri)
-        attempt.next_uri = redirect.choose(response, attempt.tried)
-        return left if attempt.next_uri is not None else 0
-
-    def redirect(self, now: float) -> Step:
-        """Where the 3xx that was just judged leads."""
-        attempt = self._attempt
-        assert attempt is not None
-        assert attempt.next_uri is not None
-        attempt.redirects += 1
-        attempt.auth = ClientAuth()
-        attempt.request_uri = str(attempt.next_uri)
-        self.server = None
-        return Step(attempt.next_uri, None, literal_target(attempt.next_uri, None))
+            self.phase = TRANSITIONS[self.phase][trigger]
+        except KeyError:
+            raise AssertionError(f"registration: {trigger} in phase {self.phase}") from None
 
     # --- outcomes --------------------------------------------------------------------------------------------------
 
-    def on_outcome(self, exchange: Exchange, reply: Reply, outcome: Outcome, now: float) -> None:
-        """The attempt is over."""
-        attempt = self._attempt
-        assert attempt is not None
-        self.exchange = self._attempt = None
+    def ended(self, attempt: Attempt, exchange: Exchange, reply: Reply, outcome: Outcome, now: float) -> None:
+        """An attempt is over."""
+        self.exchange = None
         again, self._again = self._again, False
         if outcome.kind is OutcomeClass.SUCCESS:
             self._succeeded(exchange, attempt, reply, outcome, again, now)
@@ -675,21 +410,21 @@ class Registration:
             self._failed(exchange, attempt, reply, outcome, again, now)
 
     def _succeeded(
-        self, exchange: Exchange, attempt: _Attempt, reply: Reply, outcome: Outcome, again: bool, now: float
+        self, exchange: Exchange, attempt: Attempt, reply: Reply, outcome: Outcome, again: bool, now: float
     ) -> None:
         assert reply.response is not None
         assert attempt.grant is not None
         assert exchange.flow is not None
-        doubt = self._note_authentication(attempt, reply.response)
+        doubt = attempt.accepted(reply.response)
         previous, refreshed = self.state, self.expires_at is not None
         self._forget_failures()
         self.doubt = False
         self.bound = self.contact
         self.expires_at = now + outcome.grant
-        self._others = attempt.grant.others
-        self._listed_at = now
+        self.others = attempt.grant.others
+        self.listed_at = now
         self._use_flow(exchange)
-        self.cause = _ok(reply.response, doubt)
+        self.cause = success_cause(reply.response, doubt)
         self._enter(State.REGISTERED, now)
         if self.wanted is Wanted.UP:
             delay = refresh_delay(self.account.profile.refresh, outcome.grant, self.host.network.host.random)
@@ -701,26 +436,21 @@ class Registration:
                 expires=outcome.grant,
                 refreshed=refreshed,
                 assumed=outcome.assumed,
-                refresh_at=self._planned_at or now,
+                refresh_at=self.planned_at or now,
             )
         )
         if self.wanted is not Wanted.UP:
             self._next(now)
-        put(StatusChanged(status=self.status(), previous=previous))
+        put(StatusChanged(status=view(self), previous=previous))
         self.host.succeeded(self, now)
 
-    def _removed(self, attempt: _Attempt, reply: Reply, now: float) -> None:
+    def _removed(self, attempt: Attempt, reply: Reply, now: float) -> None:
         assert reply.response is not None
-        self._note_authentication(attempt, reply.response)
+        attempt.accepted(reply.response)
         self._forget_binding()
-        self._job_all = False
+        self._everything = False
         self._forget_failures()
-        cause = Cause(
-            kind=OutcomeClass.REMOVED,
-            code=reply.response.status,
-            reason=visible(reply.response.reason),
-            detail="removed on request",
-        )
+        cause = removal_cause(reply.response)
         if self.remove_first:
             self.remove_first = False
             # What the initial delay is for, it is for here, too; it runs from when the removal was sent.
@@ -735,19 +465,17 @@ class Registration:
             self._stop(now)
 
     def _failed(
-        self, exchange: Exchange, attempt: _Attempt, reply: Reply, outcome: Outcome, again: bool, now: float
+        self, exchange: Exchange, attempt: Attempt, reply: Reply, outcome: Outcome, again: bool, now: float
     ) -> None:
         account = self.account
         previous = self.state
         kind = outcome.kind
-        cause = self._cause(exchange, reply, outcome)
+        cause = failure_cause(exchange, reply, outcome)
         if kind is OutcomeClass.REMOVED and not attempt.removal:
             # The registrar says that there is no binding of ours.
             self._forget_binding()
         elif reply.response is None and exchange.requests:
             self.doubt = True
-        elif outcome.code not in (401, 407) and attempt.credentials_sent:
-            attempt.auth.refused()
         if attempt.removal:
             self._removal_failed(cause, kind, reply, previous, now)
             return
@@ -763,7 +491,7 @@ class Registration:
         )
         plan = schedule(outcome, history, account, self.host.network.host.random)
         if plan.exhausted:
-            cause = _more(cause, f"{self.retries} retries were made, which is the configured limit")
+            cause = extended(cause, f"{self.retries} retries were made, which is the configured limit")
         if plan.counted:
             self.retries += 1
         if self.wanted is Wanted.UP:
@@ -784,7 +512,7 @@ class Registration:
         put = self.host.network.host.put
         put(
             Rejected(
-                name=account.name, kind=kind, status=outcome.code, cause=cause, retry_at=self._planned_at, removal=False
+                name=account.name, kind=kind, status=outcome.code, cause=cause, retry_at=self.planned_at, removal=False
             )
         )
         if previous is State.REGISTERED and kind is OutcomeClass.REMOVED:
@@ -792,15 +520,15 @@ class Registration:
         if self.wanted is not Wanted.UP:
             self._next(now)
         if not self.stopped:
-            put(StatusChanged(status=self.status(), previous=previous))
+            put(StatusChanged(status=view(self), previous=previous))
 
-    def _removal_failed(
-        self, cause: Cause, kind: OutcomeClass, reply: Reply, previous: State, now: float
-    ) -> None:
+    def _removal_failed(self, cause: Cause, kind: OutcomeClass, reply: Reply, previous: State, now: float) -> None:
         """What the registrar still holds lapses by itself; nothing is registered because of it."""
-        self._job_all = False
+        self._everything = False
         self.doubt = False
-        self.cause = _more(cause, "the binding was not removed and stands until it lapses") if self.expires_at else cause
+        self.cause = (
+            extended(cause, "the binding was not removed and stands until it lapses") if self.expires_at else cause
+        )
         if self.account.profile.failed_refresh_rejects:
             self._enter(State.REJECTED, now)
         if self.wanted is Wanted.UP:
@@ -816,14 +544,14 @@ class Registration:
                 kind=kind,
                 status=cause.code,
                 cause=self.cause,
-                retry_at=self._planned_at,
+                retry_at=self.planned_at,
                 removal=True,
             )
         )
         if self.wanted is Wanted.GONE:
             self._stop(now)
         else:
-            put(StatusChanged(status=self.status(), previous=previous))
+            put(StatusChanged(status=view(self), previous=previous))
 
     def _lapse(self, now: float) -> None:
         """The binding's time is over."""
@@ -832,7 +560,9 @@ class Registration:
         if self.state is State.REGISTERED:
             detail = "the binding lapsed"
             if self.failures and self.cause is not None:
-                detail += f" after {self.failures} failed refresh{'es' if self.failures > 1 else ''}; the last: {self.cause}"
+                detail += (
+                    f" after {self.failures} failed refresh{'es' if self.failures > 1 else ''}; the last: {self.cause}"
+                )
             self._settle_down(Cause(detail=detail), now)
 
     def _settle_down(self, cause: Cause, now: float) -> None:
@@ -841,7 +571,7 @@ class Registration:
         self._enter(State.UNREGISTERED, now)
         put = self.host.network.host.put
         put(Unregistered(name=self.account.name, cause=cause))
-        put(StatusChanged(status=self.status(), previous=previous))
+        put(StatusChanged(status=view(self), previous=previous))
 
     def _stop(self, now: float) -> None:
         previous = self.state
@@ -853,7 +583,7 @@ class Registration:
         if self.cause is None or self.cause.code is None or self.cause.code < 300:
             self.cause = Cause(detail="removed")
         self._enter(State.STOPPED, now)
-        self.host.network.host.put(StatusChanged(status=self.status(), previous=previous))
+        self.host.network.host.put(StatusChanged(status=view(self), previous=previous))
         self.host.stopped(self, now)
 
     def _enter(self, state: State, now: float) -> None:
@@ -869,7 +599,7 @@ class Registration:
         self.expires_at = None
         self.bound = None
         self.doubt = False
-        self._others = _NO_OTHERS
+        self.others = _NO_OTHERS
         self._leave_flow()
 
     def _use_flow(self, exchange: Exchange) -> None:
@@ -885,114 +615,3 @@ class Registration:
         if self.flow is not None:
             self.host.left_flow(self.flow, self.account.name)
             self.flow = None
-
-    def _note_authentication(self, attempt: _Attempt, response: Response) -> str:
-        """Learn from a 2xx to a request with credentials; returns a doubt about who sent it, or nothing."""
-        if not attempt.credentials_sent:
-            return ""
-        self.proven = True
-        info = response.get("authentication-info")
-        proxy_info = response.get("proxy-authentication-info")
-        uri = attempt.request_uri or self.texts.request_uri
-        if attempt.auth.succeeded(info, proxy_info, uri=uri, body=response.body) is InfoResult.WRONG:
-            return "the registrar did not prove that it knows the password (rspauth is wrong)"
-        return ""
-
-    def _cause(self, exchange: Exchange, reply: Reply, outcome: Outcome) -> Cause:
-        response = reply.response
-        remote = exchange.remote
-        server = format_address(remote) if remote is not None else None
-        transport = exchange.target.transport.protocol if exchange.target is not None else None
-        if response is None:
-            detail = outcome.detail
-            if reply.error:
-                detail = f"{detail}: {visible(reply.error)}"
-            return Cause(kind=outcome.kind, detail=detail, server=server, transport=transport)
-        warning = response.get("warning")
-        return Cause(
-            kind=outcome.kind,
-            code=response.status,
-            reason=visible(response.reason),
-            detail=outcome.detail,
-            warning=visible(warning) if warning is not None else None,
-            retry_after=response.retry_after,
-            server=server,
-            transport=transport,
-        )
-
-
-class _Attempt:
-    """What one attempt has to remember between its requests."""
-
-    __slots__ = (
-        "answering",
-        "answers",
-        "answers_without_stale",
-        "auth",
-        "credentials_sent",
-        "everything",
-        "grant",
-        "guessed",
-        "next_uri",
-        "redirects",
-        "removal",
-        "request_uri",
-        "tried",
-    )
-
-    def __init__(self, auth: ClientAuth, removal: bool, *, everything: bool) -> None:
-        self.auth = auth
-        """The registration's own, until a redirect leads to somebody who must not see what it knows."""
-        self.removal = removal
-        self.everything = everything
-        self.answering = False
-        self.answers = 0
-        self.answers_without_stale = 0
-        self.credentials_sent = False
-        self.guessed = False
-        self.grant: Grant | None = None
-        self.redirects = 0
-        self.request_uri: str | None = None
-        """Where a redirect led; None is the account's registrar."""
-        self.next_uri: Uri | None = None
-        self.tried: set[str] = set()
-
-
-_AUTHENTICATION = {
-    Verdict.NEW: Authentication.NEW,
-    Verdict.EXHAUSTED: Authentication.EXHAUSTED,
-    Verdict.UNUSABLE: Authentication.UNUSABLE,
-    Verdict.NONE: Authentication.NONE,
-}
-
-_NO_CHALLENGE = AuthVerdict(Verdict.NONE)
-
-_LIVE_OPTIONS = frozenset(
-    "name profile max_retries retry_interval forbidden_retry_interval fatal_retry_interval max_random_initial_delay "
-    "auth_rejection_permanent give_up redirects timing any_source password username credentials".split()
-)
-"""Options that change no request: they apply at once, and nothing is sent because of them."""
-
-
-def _same_on_the_wire(one: Account, other: Account) -> bool:
-    slots = Account.__slots__
-    return all(getattr(one, slot) == getattr(other, slot) for slot in slots if slot not in _LIVE_OPTIONS)
-
-
-def _ok(response: Response, doubt: str) -> Cause:
-    if response.status == 200 and response.reason == "OK" and not doubt:
-        return _RESPONSE_OK
-    return Cause(kind=OutcomeClass.SUCCESS, code=response.status, reason=visible(response.reason), detail=doubt)
-
-
-def _more(cause: Cause, text: str) -> Cause:
-    return Cause(
-        kind=cause.kind,
-        code=cause.code,
-        reason=cause.reason,
-        detail=f"{cause.detail}; {text}" if cause.detail else text,
-        warning=cause.warning,
-        retry_after=cause.retry_after,
-        server=cause.server,
-        transport=cause.transport,
-    )

@@ -9,7 +9,8 @@ from sipcore.registration.machine import Registration
 __all__ = ["recall", "remember"]
 
 CSEQ_BLOCK = 1000
-"""CSeq is remembered rounded up to the next block, so that what was sent after the last snapshot is never sent again."""
+"""CSeq is remembered rounded up to the next block, so that what was sent after the last snapshot is never sent
+again."""
 
 
 def remember(registration: Registration, now: float, wall: float) -> dict[str, object]:

@@ -15,7 +15,7 @@ from sipcore.syntax.headers import NameAddr, parse_name_addr
 from sipcore.syntax.uri import Uri
 from sipcore.values import Address
 
-__all__ = ["Texts", "contact_value", "write_register"]
+__all__ = ["Texts", "contact_value", "same_on_the_wire", "write_register"]
 
 
 class Texts:
@@ -107,6 +107,19 @@ def contact_value(account: Account, user: str, address: Address, *, reliable: bo
     return (
         f"<sip:{user}@{host}:{port}{transport}{account.contact_parameters}{token}>{account.contact_header_parameters}"
     )
+
+
+def same_on_the_wire(one: Account, other: Account) -> bool:
+    """True when both accounts lead to the same requests."""
+    slots = Account.__slots__
+    return all(getattr(one, slot) == getattr(other, slot) for slot in slots if slot not in _LIVE_OPTIONS)
+
+
+_LIVE_OPTIONS = frozenset(
+    "name profile max_retries retry_interval forbidden_retry_interval fatal_retry_interval max_random_initial_delay "
+    "auth_rejection_permanent give_up redirects timing any_source password username credentials".split()
+)
+"""Options that change no request: they apply at once, and nothing is sent because of them."""
 
 
 def _tail(account: Account) -> str:

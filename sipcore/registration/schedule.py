@@ -1,7 +1,7 @@
 """When to try again: pure functions over the profile's tables.
 
-Every number that a peer can send is clamped here, so that no answer leads to a wait below the attempt gap or to one that
-a clock cannot hold.
+Every number that a peer can send is clamped here, so that no answer leads to a wait below the attempt gap or to one
+that a clock cannot hold.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ MAX_WAIT = float(2**32)
 
 PROVEN_RETRIES = 2
 """A refusal of credentials that worked before is more often the registrar's trouble than ours: a nonce that another
-node of its cluster does not know, a database that does not answer. So the first refusals in a row count as temporary."""
+node of its cluster does not know, a database that does not answer. So the first refusals in a row count as
+temporary."""
 
 
 class History(NamedTuple):

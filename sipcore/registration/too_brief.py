@@ -16,8 +16,8 @@ GUESS = 3601
 def raised_expires(rule: TooBriefRule, *, asked: int, minimum: int | None, guessed: bool) -> int:
     """The lifetime to ask for next; 0 when there is none that was not refused already.
 
-    What is asked for only grows, so that no sequence of answers makes a loop. Without a Min-Expires that can be read the
-    rule's guess is made, once in an attempt.
+    What is asked for only grows, so that no sequence of answers makes a loop. Without a Min-Expires that can be read
+    the rule's guess is made, once in an attempt.
     """
     if minimum is not None:
         minimum = max(minimum, rule.floor)

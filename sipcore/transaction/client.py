@@ -220,7 +220,8 @@ class ClientTransaction:
             user.on_flow_lost(self, error, now)
 
     def abandon(self) -> None:
-        """The user is no longer interested: nothing more is sent, and what still comes is absorbed by the branch check."""
+        """The user is no longer interested: nothing more is sent, and what still comes is absorbed by the branch
+        check."""
         self._release()
         self.state = State.TERMINATED
         self.table.forget(self)
@@ -271,7 +272,8 @@ class ClientTransactions:
         self._by_branch.pop(transaction.branch, None)
 
     def find(self, branch: str) -> ClientTransaction | None:
-        """The transaction with that branch. Tokens compare without case (RFC 3261 section 7.3.1); ours are lower-case."""
+        """The transaction with that branch. Tokens compare without case (RFC 3261 section 7.3.1); ours are
+        lower-case."""
         return self._by_branch.get(branch) or self._by_branch.get(branch.lower())
 
     def on_flow(self, flow: Flow, remote: Address | None = None) -> list[ClientTransaction]:

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipcore.asterisk.syntax import MAX_LINE, MAX_NESTING, Section, decode, nearest, parse_sections
+from sipcore.asterisk.syntax import MAX_LINE, MAX_NESTING, ConfigText, Section, decode, nearest
 from sipcore.errors import ConfigError
 
 
 def sections(text: str) -> tuple[Section, ...]:
-    return parse_sections(text, file="p.conf").sections
+    return tuple(ConfigText(text, file="p.conf").sections())
 
 
 def options(text: str) -> list[tuple[str, str]]:
@@ -20,7 +20,9 @@ def options(text: str) -> list[tuple[str, str]]:
 
 
 def warnings(text: str) -> list[str]:
-    return list(parse_sections(text, file="p.conf").warnings)
+    config = ConfigText(text, file="p.conf")
+    list(config.sections())
+    return list(config.warnings)
 
 
 @pytest.mark.parametrize(
@@ -178,13 +180,13 @@ def test_nearest() -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Any text either becomes sections or raises `ConfigError` with a place; nothing else."""
     try:
-        parsed = parse_sections(text, file="p.conf")
+        parsed = sections(text)
     except ConfigError as error:
         assert error.where is not None
         assert error.where.startswith("p.conf:")
         assert "\n" not in str(error)
     else:
-        for section in parsed.sections:
+        for section in parsed:
             assert section.inherited <= len(section.options)
 
 

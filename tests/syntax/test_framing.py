@@ -22,7 +22,9 @@ BODY = b"NOTIFY sip:a@h SIP/2.0\r\nl : 0008\r\nSubject: a\r\n b\r\n\r\nab\r\n\r\
 FOLDED = b"SIP/2.0 200 OK\r\nCONTENT-length\t:\r\n\t 1\r\n\r\nx"
 TWICE = b"SIP/2.0 200 OK\r\nContent-Length: 1\r\nl: 1\r\n\r\nx"
 
-GOOD = [EMPTY, BODY, FOLDED, TWICE]
+SPACED = b"SIP/2.0 200 OK\r\nl:\r\n 0000000000000000000001\r\n\r\nx"
+
+GOOD = [EMPTY, BODY, FOLDED, SPACED, TWICE]
 
 BAD = [
     b"SIP/2.0 200 OK\r\nVia: x\r\n\r\n",
@@ -102,6 +104,7 @@ def test_a_dead_stream_takes_nothing_more() -> None:
 def test_on_a_connection_that_we_opened_each_crlf_is_a_pong(data: bytes, items: Items) -> None:
     assert cut(data) == (items, None)
     assert cut(*bytewise(data)) == (items, None)
+    assert StreamFramer().receive(data) == items
 
 
 @pytest.mark.parametrize(

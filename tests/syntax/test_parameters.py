@@ -63,7 +63,9 @@ def test_lenient_an_empty_value() -> None:
     assert parse_parameters(";rport=;branch=x", "test") == (("rport", ""), ("branch", "x"))
 
 
-@pytest.mark.parametrize("text", [";", ";;a", ";a;", ";=b", "; ;", ";a b=c", ";a,b", ";<a>", ";ä=1", ";\u212a=1", "a=b", 'x;a="b"'])
+@pytest.mark.parametrize(
+    "text", [";", ";;a", ";a;", ";=b", "; ;", ";a b=c", ";a,b", ";<a>", ";ä=1", ";\u212a=1", "a=b", 'x;a="b"']
+)
 @pytest.mark.requirement("RFC4475-3.1.2.1-01")
 def test_malformed(text: str) -> None:
     with pytest.raises(RemoteProtocolError):

@@ -70,22 +70,15 @@ class Driver(SocketDriver):
         Raises what an event handler raised; the events after that one are kept for the next call. Raises
         `LocalProtocolError` when the driver is closed, or polled already: by another thread, or around the handler.
         """
-        if not self._polling.acquire(blocking=False):
-            raise LocalProtocolError("this driver is polled already")
-        try:
-            if not self.running:
-                raise LocalProtocolError("this driver is closed")
-            return self._poll(timeout)
-        finally:
-            self._polling.release()
-            if self._stopping:
-                self.close()
+        if self._stopping:
+            raise LocalProtocolError("this driver is closed")
+        return self._turn(timeout)
 
     def run(self) -> None:
         """Poll until the agent is closed, or `close()` is called, then close."""
         try:
-            while self.running and not (self.finished and not self._events):
-                self.poll(None)
+            while not (self._stopping or (self.finished and not self._events)):
+                self._turn(None)
         finally:
             self.close()
 
@@ -119,8 +112,20 @@ class Driver(SocketDriver):
 
     # --- the loop --------------------------------------------------------------------------------------------------
 
+    def _turn(self, timeout: float | None) -> bool:
+        if not self._polling.acquire(blocking=False):
+            raise LocalProtocolError("this driver is polled already")
+        try:
+            return self._poll(timeout)
+        finally:
+            self._polling.release()
+            if self._stopping:
+                self.close()
+
     def _poll(self, timeout: float | None) -> bool:
         with self._lock:
+            if self._stopping:
+                return False
             self.drain()
             now = self.now()
             # How rarely the application polls says nothing about whether the host slept.

@@ -114,14 +114,15 @@ class Datagrams:
 class Stream:
     """One TCP connection, ours or accepted."""
 
-    __slots__ = ("_driver", "_number", "_queued", "_remote", "_sock", "connected")
+    __slots__ = ("_driver", "_number", "_remote", "_sock", "connected", "queued")
 
     def __init__(self, driver: SocketDriver, number: int, sock: socket.socket, remote: Address) -> None:
         self._driver = driver
         self._number = number
         self._sock = sock
         self._remote = remote
-        self._queued = bytearray()
+        self.queued = bytearray()
+        """What the socket did not take yet."""
         self.connected = False
 
     def on_connected(self) -> None:
@@ -142,9 +143,9 @@ class Stream:
 
     def send(self, data: bytes, remote: Address | None = None) -> None:
         """Send what the socket takes now, and queue the rest."""
-        if self._queued:
-            self._queued += data
-            if len(self._queued) > MAX_QUEUED:
+        if self.queued:
+            self.queued += data
+            if len(self.queued) > MAX_QUEUED:
                 self._end("the peer reads too slowly")
             return
         try:
@@ -155,7 +156,7 @@ class Stream:
             self._end(sockets.error_text(error))
             return
         if sent < len(data):
-            self._queued += memoryview(data)[sent:]
+            self.queued += memoryview(data)[sent:]
             self._driver.watch_writable(self._sock, self.on_writable)
 
     def on_readable(self) -> None:
@@ -182,7 +183,7 @@ class Stream:
         if not lingering and self._driver.flows.get(self._number) is not self:
             return
         try:
-            sent = self._sock.send(self._queued)
+            sent = self._sock.send(self.queued)
         except BlockingIOError:
             return
         except OSError as error:
@@ -191,8 +192,8 @@ class Stream:
             else:
                 self._end(sockets.error_text(error))
         else:
-            del self._queued[:sent]
-            if not self._queued:
+            del self.queued[:sent]
+            if not self.queued:
                 if lingering:
                     self.abort()
                 else:
@@ -202,7 +203,7 @@ class Stream:
     def close(self) -> None:
         """Send what is queued, then close; the agent has forgotten it already."""
         self._driver.unwatch(self._sock)
-        if self._queued and self.connected:
+        if self.queued and self.connected:
             self._driver.lingering[self] = self._driver.now() + LINGER
             self._driver.watch_writable(self._sock, self.on_writable)
         else:

@@ -1,0 +1,21 @@
+"""The account that most tests keep registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sipcore.config import Account, Timing, Transport
+from sipcore.values import Protocol
+
+__all__ = ["TCP", "T1_100", "account", "expires", "has_credentials"]
+
+TCP = Transport(protocol=Protocol.TCP)
+
+T1_100 = Timing(t1=0.1)
+"""Timer F is 6.4 s with it."""
+
+
+def account(user: str = "alice", **options: Any) -> Account:
+    """`sip:<user>@example.com`, named like the user, with the password "secret"."""
+    known = {"name": user} if "credentials" in options else {"name": user, "password": "secret"}
+    return Account(f"sip:{user}@example.com", **{**known, **options})
