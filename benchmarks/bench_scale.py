@@ -58,7 +58,7 @@ password = {password}
 class Result(NamedTuple):
     """One run."""
 
-    count: int
+    registrations: int
     seconds: float
     cpu: float
     rss: int
@@ -75,9 +75,8 @@ def main() -> int:
     counts = [int(text) for text in arguments.counts.split(",")]
     floor = measure_floor()
     idle = _best([_run(1, arguments.settle) for _ in range(min(arguments.runs, 3))])
-    print(
-        f"floor {floor * 1e6:.1f} us; a daemon with one registration: {idle.cpu:.2f} s of CPU, {idle.rss / 2**20:.1f} MiB"
-    )
+    print(f"floor {floor * 1e6:.1f} us")
+    print(f"a daemon with one registration: {idle.cpu:.2f} s of CPU, {idle.rss / 2**20:.1f} MiB")
     print(f"{'N':>6} {'all after':>10} {'CPU':>8} {'us each':>8} {'x floor':>8} {'bytes each':>11} {'copies':>7}")
     missed = False
     costs = []
@@ -98,7 +97,7 @@ def main() -> int:
 
 def _best(results: list[Result]) -> Result:
     return Result(
-        results[0].count,
+        results[0].registrations,
         min(result.seconds for result in results),
         min(result.cpu for result in results),
         min(result.rss for result in results),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sipcore.config import Account, Timing, Transport
+from sipcore.syntax.message import Request
 from sipcore.values import Protocol
 
-__all__ = ["TCP", "T1_100", "account", "expires", "has_credentials"]
+__all__ = ["TCP", "T1_100", "account", "has_credentials"]
 
 TCP = Transport(protocol=Protocol.TCP)
 
@@ -19,3 +20,8 @@ def account(user: str = "alice", **options: Any) -> Account:
     """`sip:<user>@example.com`, named like the user, with the password "secret"."""
     known = {"name": user} if "credentials" in options else {"name": user, "password": "secret"}
     return Account(f"sip:{user}@example.com", **{**known, **options})
+
+
+def has_credentials(request: Request) -> bool:
+    """True when it carries an answer to a challenge."""
+    return request.get("authorization") is not None or request.get("proxy-authorization") is not None

@@ -30,7 +30,16 @@ def test_passwords_in_uris(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["sip:alice@example.com", "sip:h:5060", "sip:h:5060 x@y", "sip:[::1]:5060;lr", "gossip: a:b@c", "tel:+1234", "sip", ""],
+    [
+        "sip:alice@example.com",
+        "sip:h:5060",
+        "sip:h:5060 x@y",
+        "sip:[::1]:5060;lr",
+        "gossip: a:b@c",
+        "tel:+1234",
+        "sip",
+        "",
+    ],
 )
 def test_what_holds_no_password_stays(text: str) -> None:
     assert redact_uri(text) == text
@@ -42,13 +51,13 @@ DIGEST = (
 )
 
 
-@pytest.mark.parametrize("header", ["Authorization", "authorization", "Proxy-Authorization", "AUTHORIZATION ", "Authorization\t"])
+@pytest.mark.parametrize(
+    "header", ["Authorization", "authorization", "Proxy-Authorization", "AUTHORIZATION ", "Authorization\t"]
+)
 def test_digest_keeps_what_an_operator_compares(header: str) -> None:
     message = f"REGISTER sip:example.com SIP/2.0\r\n{header}: {DIGEST.format(SECRET)}\r\nX: y\r\n\r\n"
     assert redact(message.encode()) == (
-        "REGISTER sip:example.com SIP/2.0\n"
-        f"{header}: {DIGEST.format('').replace(chr(34) * 2, MASK)}\n"
-        "X: y\n\n"
+        f"REGISTER sip:example.com SIP/2.0\n{header}: {DIGEST.format('').replace(chr(34) * 2, MASK)}\nX: y\n\n"
     )
 
 
@@ -67,7 +76,10 @@ def test_digest_keeps_what_an_operator_compares(header: str) -> None:
         (f'Authorization: Digest uri="sip:a:{SECRET}@h"', f'Authorization: Digest uri="sip:a:{MASK}@h"'),
         (f'Authorization: Digest nc=1,\r\n  response="{SECRET}"', f"Authorization: Digest nc=1, response={MASK}"),
         (f'Authorization:\r\n\tDigest response="{SECRET}"', f"Authorization: Digest response={MASK}"),
-        (f'Authentication-Info: nextnonce="n", rspauth="{SECRET}"', f'Authentication-Info: nextnonce="n", rspauth={MASK}'),
+        (
+            f'Authentication-Info: nextnonce="n", rspauth="{SECRET}"',
+            f'Authentication-Info: nextnonce="n", rspauth={MASK}',
+        ),
         (f"To: <sip:a:{SECRET}@h>", f"To: <sip:a:{MASK}@h>"),
     ],
 )

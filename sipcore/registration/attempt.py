@@ -89,8 +89,8 @@ class Attempt:
         """The exchange knows where to send."""
         registration = self.registration
         registration.step(Trigger.TARGETS)
-        if registration.server is not None and registration.exchange is not None:
-            registration.exchange.prefer(registration.server)
+        if registration.home is not None and registration.exchange is not None:
+            registration.exchange.prefer(registration.home)
 
     def on_sent(self, now: float) -> None:
         """A request left."""
@@ -188,7 +188,6 @@ class Attempt:
         self._request_uri = str(uri)
         # Whoever redirects us may lead to anybody, who must not see what we know of others.
         self._auth = ClientAuth()
-        self.registration.server = None
         if self.registration.account.outbound_proxy:
             return self.registration.texts.hop
         return Step(uri, None, literal_target(uri, None))

@@ -64,8 +64,9 @@ def read_grant(response: Response, contact: str, *, asked: int, profile_assumes:
     # The common case: one Contact, which is ours letter for letter but for what the registrar appended.
     if len(values) == 1 and values[0].startswith(contact) and "," not in values[0]:
         tail = values[0][len(contact) :]
-        if tail[:9] == ";expires=" and tail[9:].isdecimal() and tail.isascii():
-            return _grant(True, (), [min(int(tail[9:20]), 2**32 - 1)], header, asked, zero_is_asked)
+        # Ten digits hold any lifetime; longer ones, with zeros in front or too large, take the long way.
+        if tail[:9] == ";expires=" and len(tail) < 20 and tail[9:].isdecimal() and tail.isascii():
+            return _grant(True, (), [min(int(tail[9:]), 2**32 - 1)], header, asked, zero_is_asked)
     contacts = _contacts(response)
     if not contacts:
         expires = asked if header is None else header

@@ -84,7 +84,6 @@ class Registration:
         "call_id",
         "cause",
         "contact",
-        "counted",
         "cseq",
         "doubt",
         "due",
@@ -96,6 +95,7 @@ class Registration:
         "failures",
         "failures_while_bound",
         "flow",
+        "home",
         "host",
         "line",
         "listed_at",
@@ -150,6 +150,9 @@ class Registration:
         self.others = _NO_OTHERS
         self.listed_at = now
         self.server: Address | None = None
+        """The address asked last."""
+        self.home: Address | None = None
+        """The address that took the binding; refreshes go there first (RFC 3261 section 10.2.4)."""
         self.transport: Protocol | None = None
         self.flow: int | None = None
         self.failures = 0
@@ -160,8 +163,6 @@ class Registration:
         self.failed_kind: OutcomeClass | None = None
         self.same_class = 0
         self.retries = 0
-        self.counted = False
-        """The attempt that is planned counts against `max_retries`."""
         self.proven = False
         """The credentials were accepted before."""
         self.remove_first = False
@@ -423,6 +424,7 @@ class Registration:
         self.expires_at = now + outcome.grant
         self.others = attempt.grant.others
         self.listed_at = now
+        self.home = exchange.remote
         self._use_flow(exchange)
         self.cause = success_cause(reply.response, doubt)
         self._enter(State.REGISTERED, now)

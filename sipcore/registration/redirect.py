@@ -9,6 +9,7 @@ from sipcore.syntax.headers import NameAddr
 from sipcore.syntax.limits import MAX_CONTACTS
 from sipcore.syntax.message import Response
 from sipcore.syntax.uri import Uri
+from sipcore.values import Protocol
 
 __all__ = ["choose"]
 
@@ -19,7 +20,8 @@ FOLLOWED = frozenset({300, 301, 302})
 def choose(response: Response, tried: AbstractSet[str]) -> Uri | None:
     """The Contact with the highest q that was not tried in this attempt; None when there is none to follow.
 
-    A URI loses its user, method and header parts: what is left names a registrar (RFC 3261 section 10.2).
+    A URI loses its user, method and header parts: what is left names a registrar (RFC 3261 section 10.2). It was tried
+    when it is equivalent to one of `tried`, which are the texts of URIs.
     """
     if response.status not in FOLLOWED:
         return None
@@ -30,13 +32,13 @@ def choose(response: Response, tried: AbstractSet[str]) -> Uri | None:
             uri = contact.uri
         except RemoteProtocolError:
             continue
-        # A sips URI needs TLS, and leaving sips for sip would be a downgrade.
-        if uri.scheme != "sip":
+        # A sips URI needs TLS, and leaving sips or another secure transport for plain ones would be a downgrade.
+        if uri.scheme != "sip" or (uri.get("transport") or "udp").upper() not in Protocol.__members__:
             continue
         uri = uri.without_user()
         parameters = tuple(item for item in uri.parameters if item[0] != "method")
         uri = Uri(scheme=uri.scheme, host=uri.host, port=uri.port, parameters=parameters)
-        if str(uri) not in tried and (best is None or _q(contact) > best[0]):
+        if (best is None or _q(contact) > best[0]) and not any(uri.equivalent(Uri.parse(known)) for known in tried):
             best = (_q(contact), uri)
     return best[1] if best is not None else None
 

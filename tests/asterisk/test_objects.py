@@ -1,5 +1,7 @@
 """From a pjsip.conf to accounts: every option, every trap, and the exact text of every refusal."""
 
+# ruff: noqa: E501 -- each row of the table of refusals stays on one line
+
 from __future__ import annotations
 
 import pytest
@@ -429,7 +431,7 @@ def at5(line: str, message: str) -> tuple[str, str]:
         (GOOD + "user_agent = a\rX-Evil: 1\n", "p.conf:5: line: holds the character U+000D, which no value can carry"),
     ],
 )  # fmt: skip
-def test_refused(text: str, error: str) -> None:  # noqa: the table's lines are long so that each case is one line
+def test_refused(text: str, error: str) -> None:
     assert refusal(text) == error
 
 
@@ -475,7 +477,9 @@ def test_tables_do_not_overlap(kind: str) -> None:
 def test_asking_for_what_is_done_anyway_is_no_error(kind: str, name: str, value: str) -> None:
     needed = {"transport": "bind = ::\n", "registration": GOOD.partition("\n")[2].partition("\n")[2]}.get(kind, "")
     assert read(f"[x]\ntype = {kind}\n{needed}{name} = {value.upper()}\n") is not None
-    assert refusal(f"[x]\ntype = {kind}\n{needed}{name} = {value}x\n").endswith(f"not supported yet (only {value!r} is)")
+    assert refusal(f"[x]\ntype = {kind}\n{needed}{name} = {value}x\n").endswith(
+        f"not supported yet (only {value!r} is)"
+    )
 
 
 def test_no_secret_in_any_repr() -> None:

@@ -2,64 +2,267 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
-from sipcore.config import Account
-from sipcore.events import Registered, Rejected, Unregistered
+from sipcore.events import Registered, Rejected
 from sipcore.profiles import ASTERISK, JSSIP, SIPCORE, Profile
-from sipcore.testing import Answer, Line, Step, challenge, ok
-from sipcore.values import OutcomeClass as Kind
-from sipcore.values import State
-from tests.accounts import account
+from sipcore.testing import REGISTRAR, Answer, Line, Step, challenge, ok
+from sipcore.values import OutcomeClass, State
+from tests.accounts import account, has_credentials
 
-NEVER = (None, None)
+SECOND = ("192.0.2.2", 5060)
 
-Wait = tuple[float | None, float | None]
-
-
-class Expected(NamedTuple):
-    """What one profile does about one script."""
-
-    requests: str
-    """One letter for each REGISTER up to the outcome: b bare, c with credentials."""
-    kind: Kind
-    state: State
-    wait: Wait
-    """Seconds from the outcome to the next attempt, at least and at most; NEVER when none is planned."""
-
-
-def exactly(seconds: float) -> Wait:
-    return seconds, seconds
-
-
-def from_base(profile_base: float) -> Wait:
-    """RFC 5626 section 4.5 after the first failure: 50 to 100 % of twice the base."""
-    return profile_base, 2 * profile_base
-
-
-LEAD = (2940.0, 3000.0)
-"""SIPCORE, 3600 s granted: 600 s before the end, and up to 60 s earlier."""
-JSSIP_600 = (300.0, 568.0)
 FOREIGN = Answer(200, contact="<sip:bob@198.51.100.7>;expires=600, <sip:carol@198.51.100.8>;expires=600")
-UNKNOWN_SCHEME = Answer(401, ('WWW-Authenticate: Basic realm="x"',))
-TEMPORARY_HERE = {401, 407, 408, 500, 502, 503, 504, 600, 603, 604, 606}
-"""Codes that some profile takes for temporary in a special way; tested by rows of their own."""
-
-Row = tuple[list[Step], Expected, Expected, Expected]
+ZERO = Answer(200, ("Expires: 0",), contact="{contact};expires=0")
+BASIC = Answer(401, ('WWW-Authenticate: Basic realm="x"',))
+REDIRECT = Answer(302, contact="<sip:198.51.100.9>")
 
 
-def same_for_all(code: int) -> Row:
-    """A code that is permanent everywhere."""
-    return (
-        [code],
-        Expected("b", Kind.PERMANENT, State.UNREGISTERED, exactly(3600)),
-        Expected("b", Kind.PERMANENT, State.REJECTED, NEVER),
-        Expected("b", Kind.PERMANENT, State.REJECTED, NEVER),
-    )
+class Row(NamedTuple):
+    """A script, and for each profile: requests, class, state, wait.
+
+    Requests: one letter for each REGISTER up to the outcome, `b` bare, `c` with credentials. Wait: seconds from the
+    outcome to the next attempt, `low..high` where it is random, `-` when there is none.
+    """
+
+    name: str
+    script: list[Step]
+    sipcore: str
+    asterisk: str
+    jssip: str
 
 
-def rejected(script: list[Step], sipcore: Expected, asterisk: Expected, kind: Kind = Kind.PERMANENT) -> Row:
-    """JSSIP rejects it with the requests of SIPCORE and waits for the application."""
-    return script, sipcore, asterisk, Expected(sipcore.requests, kind, State.REJECTED, NEVER)
+FIRST = [
+    # SIPCORE asks for 3600 and refreshes 600 s before the end, up to 60 s earlier. JSSIP asks for 600.
+    Row("success", [ok(3600)], "b success Registered 2940..3000", "b success Registered 3590", "b success Registered 300..568"),
+    Row("short grant", [ok(60)], "b success Registered 27..30", "b success Registered 50", "b success Registered 55"),
+    Row("no Contact", [200], "b success Registered 2940..3000", "b success Registered 3590", "b success Registered 300..568"),
+    Row("only others", [FOREIGN], "b removed Unregistered 1", "b success Registered 3590", "b removed Unregistered -"),
+    Row("grant of 0", [ZERO], "b removed Unregistered 1", "b removed Unregistered -", "b removed Unregistered -"),
+    Row("challenge", [challenge(), ok(60)], "bc success Registered 27..30", "bc success Registered 50", "bc success Registered 55"),
+    Row("407", [challenge(407), ok(60)], "bc success Registered 27..30", "bc success Registered 50", "bc success Registered 55"),
+    Row(
+        "stale once",
+        [challenge(), challenge(stale=True), ok(60)],
+        "bcc success Registered 27..30",
+        "bc refused Rejected -",
+        "bcc success Registered 55",
+    ),
+    Row(
+        "stale twice",
+        [challenge(), challenge(stale=True), challenge(stale=True), ok(60)],
+        "bccc success Registered 27..30",
+        "bc refused Rejected -",
+        "bcc refused Rejected -",
+    ),
+    Row(
+        "stale for ever",
+        [challenge(stale=True)],
+        "bccc refused Rejected 600",
+        "bc refused Rejected -",
+        "bcc refused Rejected -",
+    ),
+    Row(
+        "another nonce, not stale",
+        [challenge(), challenge(), ok(60)],
+        "bcc success Registered 27..30",
+        "bc refused Rejected -",
+        "bc refused Rejected -",
+    ),
+    Row("new nonces for ever", [challenge()], "bcc refused Rejected 600", "bc refused Rejected -", "bc refused Rejected -"),
+    Row("wrong password", [challenge(nonce="n")], "bc refused Rejected 600", "bc refused Rejected -", "bc refused Rejected -"),
+    Row("unusable challenge", [BASIC], "b refused Rejected 600", "b refused Rejected -", "b refused Rejected -"),
+    Row(
+        "423",
+        [Answer(423, ("Min-Expires: 7200",)), ok(7200)],
+        "bb success Registered 6540..6600",
+        "bb success Registered 7190",
+        "bb success Registered 3600..7168",
+    ),
+    Row(
+        "423 without Min-Expires",
+        [423, ok(None)],
+        "bb success Registered 6540..6600",
+        "bb success Registered 3591",
+        "b permanent Rejected -",
+    ),
+    Row(
+        "423 that does not grow",
+        [Answer(423, ("Min-Expires: 600",))],
+        "b permanent Rejected 3600",
+        "b permanent Rejected -",
+        "b permanent Rejected -",
+    ),
+    Row("redirect", [REDIRECT, ok(60)], "b permanent Rejected 3600", "b permanent Rejected -", "b permanent Rejected -"),
+    Row("403 at once", [403], "b permanent Rejected 3600", "b permanent Rejected -", "b permanent Rejected -"),
+    Row(
+        "403 after credentials",
+        [challenge(), 403],
+        "bc refused Rejected 600",
+        "bc permanent Rejected -",
+        "bc permanent Rejected -",
+    ),
+    Row("408", [408], "b temporary Rejected 30..60", "b temporary Rejected 60", "b temporary Rejected -"),
+    Row("429", [429], "b temporary Rejected 30..60", "b permanent Rejected -", "b permanent Rejected -"),
+    Row("480", [480], "b temporary Rejected 30..60", "b permanent Rejected -", "b permanent Rejected -"),
+    Row("500", [500], "b temporary Rejected 30..60", "b temporary Rejected 60", "b permanent Rejected -"),
+    Row("501", [501], "b temporary Rejected 30..60", "b permanent Rejected -", "b permanent Rejected -"),
+    Row("502", [502], "b temporary Rejected 30..60", "b temporary Rejected 60", "b permanent Rejected -"),
+    Row("503", [503], "b temporary Rejected 30..60", "b temporary Rejected 60", "b permanent Rejected -"),
+    Row("504", [504], "b temporary Rejected 30..60", "b temporary Rejected 60", "b permanent Rejected -"),
+    Row("505", [505], "b temporary Rejected 30..60", "b permanent Rejected -", "b permanent Rejected -"),
+    Row("600", [600], "b temporary Rejected 30..60", "b temporary Rejected 60", "b permanent Rejected -"),
+    Row("603", [603], "b temporary Rejected 30..60", "b temporary Rejected 60", "b permanent Rejected -"),
+    Row("silence", [None], "b temporary Unregistered 30..60", "b temporary Rejected 60", "b temporary Rejected -"),
+    Row(
+        "503 with Retry-After",
+        [Answer(503, ("Retry-After: 100",))],
+        "b temporary Rejected 100..110",
+        "b temporary Rejected 100",
+        "b permanent Rejected -",
+    ),
+    Row(
+        "403 with Retry-After",
+        [Answer(403, ("Retry-After: 100",))],
+        "b permanent Rejected 100..110",
+        "b permanent Rejected 100",
+        "b permanent Rejected -",
+    ),
+    *[
+        Row(str(code), [code], "b permanent Rejected 3600", "b permanent Rejected -", "b permanent Rejected -")
+        for code in (300, 305, 380, 400, 402, 404, 405, 406, 413, 415, 416, 420, 421, 439, 481, 486, 488, 491, 494, 499)
+    ],
+]
+
+REFRESH = [
+    Row("success", [ok(100)], "b success Registered 55..60", "b success Registered 90", "b success Registered 50..68"),
+    # While the binding stands there is more to lose than to spare.
+    Row("503", [503], "b temporary Registered 1", "b temporary Rejected 60", "b permanent Rejected -"),
+    Row("400", [400], "b permanent Registered 3600", "b permanent Rejected -", "b permanent Rejected -"),
+    Row("403", [403], "b permanent Registered 3600", "b permanent Rejected -", "b permanent Rejected -"),
+    Row("silence", [None], "b temporary Registered 1", "b temporary Rejected 60", "b temporary Rejected -"),
+    Row("only others", [FOREIGN], "b removed Unregistered 1", "b success Registered 3590", "b removed Unregistered -"),
+]
+
+
+def cases(rows: list[Row]) -> list[object]:
+    return [
+        pytest.param(profile, row.script, expected, id=f"{row.name}-{profile.name}")
+        for row in rows
+        for profile, expected in ((SIPCORE, row.sipcore), (ASTERISK, row.asterisk), (JSSIP, row.jssip))
+    ]
+
+
+@pytest.mark.requirement("RFC3261-21.4.9-01", "RFC3261-8.1.3.1-01", "RFC3261-21.4.19-01")
+@pytest.mark.parametrize(("profile", "script", "expected"), cases(FIRST))
+def test_first_attempt(profile: Profile, script: list[Step], expected: str) -> None:
+    line = Line(account(profile=profile, max_random_initial_delay=0), script=script)
+    line.agent.register("alice", now=0.0)
+    check(line, expected)
+
+
+@pytest.mark.requirement("RFC3261-10.2.4-03", "RFC3261-10.2.4-09")
+@pytest.mark.parametrize(("profile", "script", "expected"), cases(REFRESH))
+def test_refresh(profile: Profile, script: list[Step], expected: str) -> None:
+    line = Line(account(profile=profile, max_random_initial_delay=0), script=[ok(100)])
+    line.register(until=1.0)
+    line.sent()
+    line.told()
+    line.peer.answer(*script)
+    check(line, expected)
+
+
+# --- next target -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("RFC3263-4.3-01", "RFC3261-21.5.4-02", "RFC3261-17.1.4-01")
+@pytest.mark.parametrize("profile", [SIPCORE, ASTERISK, JSSIP], ids=lambda profile: profile.name)
+@pytest.mark.parametrize("failure", [408, 503, None, "unreachable"])
+def test_the_next_address_is_asked_in_the_same_attempt(profile: Profile, failure: int | str | None) -> None:
+    line = Line(account(profile=profile, max_random_initial_delay=0), script=[failure if failure is None else 503])
+    line.world.name("example.com", REGISTRAR[0], SECOND[0])
+    second = line.serve(SECOND, ok(60))
+    if isinstance(failure, int):
+        line.peer.answer(failure)
+    if failure == "unreachable":
+        line.world.unreachable[REGISTRAR[0]] = "no route to host"
+    line.register(until=40.0)
+    first_asked, then_asked = line.peer.requests, second.requests
+    assert len(then_asked) == 1
+    if failure != "unreachable":
+        assert len(first_asked) == 1
+        assert then_asked[0].via.branch != first_asked[0].via.branch
+        assert then_asked[0].cseq.number == first_asked[0].cseq.number + 1
+    assert line.told(Rejected) == []
+    assert line.status().state is State.REGISTERED
+    assert line.status().server == "192.0.2.2:5060"
+
+
+@pytest.mark.requirement("RFC3263-4.3-02")
+@pytest.mark.parametrize("profile", [SIPCORE, ASTERISK, JSSIP], ids=lambda profile: profile.name)
+@pytest.mark.parametrize("code", [400, 403, 500, 502, 504, 603])
+def test_other_answers_do_not_lead_to_the_next_address(profile: Profile, code: int) -> None:
+    line = Line(account(profile=profile, max_random_initial_delay=0), script=[code])
+    line.world.name("example.com", REGISTRAR[0], SECOND[0])
+    second = line.serve(SECOND, ok(60))
+    line.register(until=20.0)
+    assert len(line.peer.requests) == 1
+    assert second.requests == []
+
+
+@pytest.mark.parametrize("profile", [SIPCORE, ASTERISK, JSSIP], ids=lambda profile: profile.name)
+def test_when_all_addresses_failed_the_attempt_is_over(profile: Profile) -> None:
+    line = Line(account(profile=profile, max_random_initial_delay=0), script=[503])
+    line.world.name("example.com", REGISTRAR[0], SECOND[0])
+    second = line.serve(SECOND, 503)
+    line.register(until=20.0)
+    assert [len(line.peer.requests), len(second.requests)] == [1, 1]
+    [rejected] = line.told(Rejected)
+    assert rejected.cause.server == "192.0.2.2:5060"
+
+
+# --- reading a row ---------------------------------------------------------------------------------------------------
+
+CLASSES = {str(kind).partition(" ")[0]: kind for kind in OutcomeClass}
+
+
+def check(line: Line, expected: str) -> None:
+    requests, kind, state, wait = expected.split()
+    [event] = first_outcome(line)
+    ended = line.now
+    sent = [item.request for item in line.peer.received if not item.copy]
+    seen = "".join("c" if has_credentials(request) else "b" for request in sent[-len(requests) :])
+    assert seen == requests
+    assert len(line.peer.requests) - len(requests) in (0, 1)
+    status = line.status()
+    if isinstance(event, Rejected):
+        assert event.kind is CLASSES[kind]
+        assert event.cause == status.cause
+        assert event.retry_at == status.next_attempt_at
+        assert status.cause is not None
+        assert status.cause.server == "192.0.2.1:5060"
+    else:
+        assert kind == "success"
+        assert event.refresh_at == status.next_attempt_at
+    assert status.state == state
+    if wait == "-":
+        assert status.next_attempt_at is None
+    else:
+        assert status.next_attempt_at is not None
+        low, _, high = wait.partition("..")
+        assert float(low) <= status.next_attempt_at - ended <= float(high or low)
+
+
+def first_outcome(line: Line) -> list[Registered | Rejected]:
+    """The event that ends the attempt, at the moment when it comes."""
+    for _ in range(1000):
+        found = line.told(Registered, Rejected)
+        if found:
+            return found
+        when = line.world.next_event()
+        assert when is not None
+        line.run(when)
+    raise AssertionError("no outcome")
+
