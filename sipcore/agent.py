@@ -318,6 +318,7 @@ class UserAgent(Endpoint):
         record = self.flows.get(flow)
         if record is not None:
             record.users.discard(name)
+            self.network.idle.released(record, self.now)
 
     def succeeded(self, registration: Registration, now: float) -> None:
         """What waited for this binding may go."""

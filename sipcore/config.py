@@ -180,8 +180,9 @@ class Account:
         # Without brackets, parameters belong to the URI here; in a Route header they would not.
         _set(self, "outbound_proxy", tuple(text if "<" in text else f"<{text}>" for text in self.outbound_proxy))
         if self.registrar is None:
-            bare = Uri(scheme=aor.scheme, host=aor.host, port=aor.port)
-            _set(self, "registrar", str(bare))
+            # How to get there is kept (RFC 3261 section 19.1.1).
+            route = tuple(item for item in aor.parameters if item[0] in ("transport", "maddr"))
+            _set(self, "registrar", str(Uri(scheme=aor.scheme, host=aor.host, port=aor.port, parameters=route)))
 
     def _resolve_credentials(self, aor: Uri) -> None:
         if self.password is None:
@@ -192,6 +193,8 @@ class Account:
         # Equal ones come from `dataclasses.replace`.
         if self.credentials and self.credentials != derived:
             raise ConfigError("credentials", self.credentials, "either credentials, or username and password")
+        if self.username is not None and self.password is None:
+            raise ConfigError("username", self.username, "a password, too")
         _set(self, "credentials", derived)
 
     def _check_wire(self, aor: Uri) -> None:

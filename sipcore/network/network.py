@@ -5,6 +5,7 @@ from __future__ import annotations
 from sipcore.config import Transport
 from sipcore.flows import Flow, FlowHost
 from sipcore.network.connections import Connections
+from sipcore.network.idle import IdleConnections
 from sipcore.network.pacing import Pacer
 from sipcore.network.resolver import Resolver
 from sipcore.transaction.client import ClientTransactions
@@ -16,7 +17,7 @@ __all__ = ["Network"]
 class Network:
     """The shared parts of one agent: questions, flows, lanes, transactions, and where listeners are."""
 
-    __slots__ = ("connections", "host", "listening", "pacer", "resolver", "transactions")
+    __slots__ = ("connections", "host", "idle", "listening", "pacer", "resolver", "transactions")
 
     def __init__(self, host: FlowHost) -> None:
         self.host = host
@@ -24,6 +25,7 @@ class Network:
         self.connections = Connections(host)
         self.pacer = Pacer()
         self.transactions = ClientTransactions(host)
+        self.idle = IdleConnections(host, self.connections, self.pacer, self.transactions)
         self.listening: dict[Transport, Address] = {}
         """Where the listener of a transport really is."""
 

@@ -90,6 +90,10 @@ class Pacer:
             lane = self._lanes[flow, remote] = Lane()
         return lane
 
+    def waits(self, flow: int) -> bool:
+        """True when somebody waits for his turn on the flow."""
+        return any(lane.waiting() for key, lane in self._lanes.items() if key[0] == flow)
+
     def flow_ended(self, flow: int) -> list[Paced]:
         """Forget the lanes of a flow; returns who was waiting in them."""
         keys = [key for key in self._lanes if key[0] == flow]

@@ -402,6 +402,8 @@ class Registration:
     def ended(self, attempt: Attempt, exchange: Exchange, reply: Reply, outcome: Outcome, now: float) -> None:
         """An attempt is over."""
         self.exchange = None
+        if exchange.flow is not None:
+            self.host.network.idle.released(exchange.flow, now)
         again, self._again = self._again, False
         if outcome.kind is OutcomeClass.SUCCESS:
             self._succeeded(exchange, attempt, reply, outcome, again, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, overload
 
 from sipcore.agent import UserAgent
 from sipcore.commands import Transmit
@@ -90,12 +90,17 @@ class Line:
                     requests.append(message)
         return requests
 
-    def told(self, *kinds: type[E], until: float | None = None) -> list[E]:
-        """The events of these kinds, or all, up to `until` that were not given before; others are passed over."""
+    @overload
+    def told(self, *, until: float | None = None) -> list[Event]: ...
+
+    @overload
+    def told(self, kind: type[E], *, until: float | None = None) -> list[E]: ...
+
+    def told(self, kind: type[Event] = Event, *, until: float | None = None) -> list[Any]:
+        """The events of one kind, or all, up to `until` that were not given before; others are passed over."""
         self.run(until)
         outputs, self._heard = self.station.outputs[self._heard :], len(self.station.outputs)
-        wanted: tuple[type[Any], ...] = kinds or (Event,)
-        return [item.output for item in outputs if isinstance(item.output, wanted)]
+        return [item.output for item in outputs if isinstance(item.output, kind)]
 
     def status(self, name: str | None = None) -> Status:
         """The status of a registration, or of the only one."""

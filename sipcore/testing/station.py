@@ -37,7 +37,12 @@ class Station:
     """A host with one endpoint, a `UserAgent` or a `Registrar`, on it."""
 
     def __init__(
-        self, world: World, endpoint: UserAgent | Registrar, *, ipv4: str | None = "192.0.2.10", ipv6: str | None = "2001:db8::10"
+        self,
+        world: World,
+        endpoint: UserAgent | Registrar,
+        *,
+        ipv4: str | None = "192.0.2.10",
+        ipv6: str | None = "2001:db8::10",
     ) -> None:
         self.world = world
         self.endpoint = endpoint

@@ -45,6 +45,7 @@ def test_registers_refreshes_and_leaves(
         stack.run(scenario)
 
 
+@pytest.mark.requirement("RFC3261-22.1-03")
 def test_a_wrong_password_is_refused_with_its_cause(
     stack: Stack, protocol: Protocol, account: AccountMaker, log: Path
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_wrong_password_is_refused_with_its_cause(
         stack.run(scenario)
 
 
+@pytest.mark.requirement("RFC3261-22.1-04", "RFC7616-3.6-01")
 def test_a_nonce_that_has_expired_is_replaced_within_the_refresh(
     stack: Stack, protocol: Protocol, account: AccountMaker, log: Path
 ) -> None:

@@ -51,6 +51,7 @@ def test_403_to_the_right_credentials_is_final_for_the_attempt(
         stack.run(scenario)
 
 
+@pytest.mark.requirement("RFC3261-20.33-02")
 def test_503_is_tried_again_after_retry_after_and_not_before(
     stack: Stack, protocol: Protocol, account: AccountMaker, tmp_path: Path
 ) -> None:
@@ -95,6 +96,7 @@ def test_silence_is_a_failure_that_says_so(
             assert 1 <= len(copies) <= 4
 
 
+@pytest.mark.requirement("RFC3261-22.1-04", "RFC7616-3.4-02")
 def test_a_stale_nonce_is_replaced_without_leaving_registered(
     stack: Stack, protocol: Protocol, account: AccountMaker, tmp_path: Path
 ) -> None:

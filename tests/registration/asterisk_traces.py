@@ -154,9 +154,9 @@ def replay(case: Case) -> Replayed:
     start = line.now
     for at, what in case.actions:
         line.run(start + at)
-        what, *edit = what.split(":")
-        if what == "edit":
-            configuration = configuration.replace(*edit)
+        if what.startswith("edit:"):
+            _, before, after = what.split(":")
+            configuration = configuration.replace(before, after)
         elif what == "reload":
             line.agent.reload(_accounts(configuration), now=line.now)
         elif what == "unload":

@@ -1,4 +1,4 @@
-"""What must hold of `classify`, in every profile, for every code from 200 to 699 and every failure, in every context."""
+"""What must hold of `classify`, in every profile, for every code from 200 to 699, every failure and every context."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def success_is_a_2xx_with_our_binding(rules: Rules, context: Context) -> None:
 def nothing_goes_on_without_a_request_left(rules: Rules, context: Context) -> None:
     """Law: a class that continues the attempt is given only while the attempt may send another request."""
     for left in (0, -1):
-        assert all(outcome.kind not in CONTINUING for _, _, outcome in of_all(rules, context._replace(requests_left=left)))
+        assert all(
+            outcome.kind not in CONTINUING for _, _, outcome in of_all(rules, context._replace(requests_left=left))
+        )
 
 
 @law("RFC3261-22.1-03", "RFC3261-22.1-04", "RFC3261-22.1-05", context=contexts)
@@ -147,7 +149,7 @@ def what_ends_an_attempt_ends_it_by_the_table(rules: Rules, context: Context) ->
 
 @law("RFC3261-8.1.3.2-01", "RFC3261-21.4.19-01", context=contexts)
 def an_unknown_code_counts_as_x00(rules: Rules, context: Context) -> None:
-    """Law: a code that means nothing special is treated as the first of its hundred (ASTERISK knows its 5xx by name)."""
+    """Law: a code that means nothing special is treated as the first of its hundred (ASTERISK names its 5xx)."""
     for code in (299, 399, 499, 599, 699):
         if code == 599 and context.profile.name == "ASTERISK":
             continue
@@ -199,9 +201,7 @@ moves = st.lists(
 
 
 @law("RFC3261-8.1.3.5-06", "RFC3261-22.1-04", context=contexts, moves=moves)
-def an_attempt_ends(
-    rules: Rules, context: Context, moves: list[tuple[int | None, Authentication, bool, bool]]
-) -> None:
+def an_attempt_ends(rules: Rules, context: Context, moves: list[tuple[int | None, Authentication, bool, bool]]) -> None:
     """Law: whatever answers come, in whatever order, one attempt sends at most 8 requests and answers 3 challenges."""
     context = context._replace(answers=0, answers_without_stale=0, targets_left=64, redirects_left=64)
     answers = without_stale = 0

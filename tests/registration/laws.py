@@ -1,7 +1,7 @@
 """Laws as values: what must hold of the pure rules, so that it can be asked of the real rules and of faulty ones.
 
 A law is a function that gets a set of `Rules` and drawn arguments, and asserts. `test_*_properties.py` and their like
-ask every law of the rules of sipcore; `test_planted_faults.py` breaks one rule at a time and shows that the law notices.
+ask every law of the rules of sipcore; `test_planted_faults.py` breaks one rule at a time and shows that a law notices.
 """
 
 from __future__ import annotations

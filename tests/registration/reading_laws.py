@@ -62,7 +62,24 @@ nasty = st.one_of(
     st.text(max_size=20),
     st.lists(
         st.sampled_from(
-            ["<", ">", ";", ",", '"', "sip:", "sips:", "h.example", "a@", ":5060", "q=0.5", "expires=", "7", "*", "%", " "]
+            [
+                "<",
+                ">",
+                ";",
+                ",",
+                '"',
+                "sip:",
+                "sips:",
+                "h.example",
+                "a@",
+                ":5060",
+                "q=0.5",
+                "expires=",
+                "7",
+                "*",
+                "%",
+                " ",
+            ]
         ),
         max_size=9,
     ).map("".join),
@@ -138,7 +155,12 @@ FOREIGN = ["<sip:alice@198.51.100.7:5060>", "<sip:alice@192.0.2.9:5063>", "<sip:
 FOREIGN += ['"A, B" <sip:alice@192.0.2.10>', "<sip:alice@192.0.2.9:5062;transport=tcp>", "sip:carol@example.com"]
 
 # The same URI in other words (RFC 3261 section 19.1.4).
-SPELLINGS = [OURS, "<SIP:alice@192.0.2.9:5062>", "<sip:%61lice@192.0.2.9:5062>", '"Alice" <sip:alice@192.0.2.9:5062;x=1>']
+SPELLINGS = [
+    OURS,
+    "<SIP:alice@192.0.2.9:5062>",
+    "<sip:%61lice@192.0.2.9:5062>",
+    '"Alice" <sip:alice@192.0.2.9:5062;x=1>',
+]
 SPELLINGS += ["sip:alice@192.0.2.9:5062", " < sip:alice@192.0.2.9:5062 > "]
 
 grants = st.one_of(st.none(), st.integers(0, 7200), st.integers(0, DELTA))
@@ -151,7 +173,12 @@ def listed(uri: str, expires: int | str | None) -> str:
 
 
 def read(
-    rules: Rules, contacts: list[str], header: int | str | None, asked: int, profile: Profile = SIPCORE, sent: str = OURS
+    rules: Rules,
+    contacts: list[str],
+    header: int | str | None,
+    asked: int,
+    profile: Profile = SIPCORE,
+    sent: str = OURS,
 ) -> Grant:
     lines = [("Contact", text) for text in contacts]
     if header is not None:
@@ -203,7 +230,7 @@ def our_contact_is_found(
     header: int | None,
     asked: int,
 ) -> None:
-    """Law: however it is spelled and wherever it stands, ours counts: its expires, else the header, else what we asked."""
+    """Law: however it is spelled and wherever it stands, ours counts: its expires, else the header, else what was asked."""
     contacts = [listed(*other) for other in others]
     contacts.insert(place, listed(spelling, granted))
     for together in (contacts, [", ".join(contacts)]):
@@ -257,7 +284,7 @@ def of_several_the_shortest_counts(
 
 @law("RFC3261-10.2.4-08", header=headers, asked=asks)
 def a_grant_of_0_is_no_binding(rules: Rules, header: int | None, asked: int) -> None:
-    """Law: expires=0 for our Contact means that we are not registered; only ASTERISK believes what was asked instead."""
+    """Law: expires=0 for our Contact means that there is none; only ASTERISK believes what was asked instead."""
     for contacts in ([f"{OURS};expires=0"], [f"{OURS};q=1;expires=0"], [*FOREIGN[:2], f"{OURS};expires=0"]):
         for profile in (SIPCORE, JSSIP):
             assert read(rules, contacts, header, asked, profile).lost
@@ -267,7 +294,9 @@ def a_grant_of_0_is_no_binding(rules: Rules, header: int | None, asked: int) -> 
 
 numbers = st.one_of(
     st.integers(0, 10**12).map(str),
-    st.builds("{}{}".format, st.sampled_from(["0", "000000000000", "+", "-", " ", "", "٣", "1_0"]), st.integers(0, 9999)),
+    st.builds(
+        "{}{}".format, st.sampled_from(["0", "000000000000", "+", "-", " ", "", "٣", "1_0"]), st.integers(0, 9999)
+    ),
     st.text(alphabet="0123456789abc", max_size=25),
 )
 

@@ -1,4 +1,4 @@
-"""What must hold of `schedule`, `refresh_delay` and `initial_delay`, in every profile, for every number there can be."""
+"""What must hold of `schedule`, `refresh_delay` and `initial_delay`, in every profile, for every number that can come."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ outcomes = st.builds(
     retry_after=st.one_of(st.none(), st.integers(1, 5000), st.integers(1, 2**32 - 1)),
 )
 histories = st.builds(
-    History, failures=counts, same_class=counts, retries=st.integers(0, 12), standing=st.booleans(), proven=st.booleans()
+    History,
+    failures=counts,
+    same_class=counts,
+    retries=st.integers(0, 12),
+    standing=st.booleans(),
+    proven=st.booleans(),
 )
 
 
@@ -98,7 +103,10 @@ def max_retries_is_a_count_of_retries(
 ) -> None:
     """Law: `max_retries=N` means N retries after the first attempt, and then the plan says that they were made."""
     uncounted = account.profile is ASTERISK and outcome.retry_after is not None
-    if rules.schedule(outcome, history._replace(retries=0), account, Fixed(chance)).delay is None and account.max_retries:
+    if (
+        rules.schedule(outcome, history._replace(retries=0), account, Fixed(chance)).delay is None
+        and account.max_retries
+    ):
         return  # The rule of the class has no retry at all.
     made = 0
     for attempt in range(12):
@@ -216,9 +224,7 @@ def asterisk_waits_its_interval(
 
 
 @law(outcome=outcomes, history=histories, account=accounts_of(JSSIP), chance=chances)
-def jssip_waits_to_be_asked(
-    rules: Rules, outcome: Outcome, history: History, account: Account, chance: float
-) -> None:
+def jssip_waits_to_be_asked(rules: Rules, outcome: Outcome, history: History, account: Account, chance: float) -> None:
     """Law: JSSIP retries nothing by itself."""
     assert rules.schedule(outcome, history, account, Fixed(chance)) == Plan(None, counted=False)
 

@@ -1,7 +1,7 @@
 """The recordings of a live Asterisk, replayed: same requests, order, delays and final status.
 
-Every recording is replayed. Where ours differs on purpose, the case names the deviation of docs/profiles.md, and what we
-do instead is asserted.
+Every recording is replayed. Where ours differs on purpose, the case names the deviation of docs/profiles.md, and what
+we do instead is asserted.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ def test_a_place_is_known_again_in_other_letters() -> None:
 
 @pytest.mark.requirement("RFC3261-8.1.3.4-05")
 @pytest.mark.parametrize(
-    "contact", ["<sips:r2.example>", "<sip:r2.example;transport=tls>", "<sip:r2.example;transport=ws>", "<tel:123>", "*", "<", ""]
+    "contact",
+    ["<sips:r2.example>", "<sip:r2.example;transport=tls>", "<sip:r2.example;transport=ws>", "<tel:123>", "*", "<", ""],
 )
 def test_what_cannot_be_followed_is_not(contact: str) -> None:
     assert chosen(contact) is None

@@ -37,9 +37,7 @@ def test_law(law: Law) -> None:
         (JSSIP, 10, 7, False, 0),
     ],
 )
-def test_what_is_asked_for_next(
-    profile: Profile, asked: int, minimum: int | None, guessed: bool, raised: int
-) -> None:
+def test_what_is_asked_for_next(profile: Profile, asked: int, minimum: int | None, guessed: bool, raised: int) -> None:
     assert raised_expires(profile.too_brief, asked=asked, minimum=minimum, guessed=guessed) == raised
 
 

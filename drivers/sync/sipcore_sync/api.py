@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
+from weakref import WeakSet
 
 from sipcore.client import LEAVE_WITHIN, Wait
 from sipcore.config import Account
@@ -51,7 +52,7 @@ class Registration(_Waiting, session.Registration):
         Without a thread this polls. Raises what a handler raised.
         """
         blocking = self._session
-        news = threading.Event()
+        news = blocking.new_reader()
         follower = blocking.driver.ask(blocking.client.follow, self.name, news.set)
         until = None if timeout is None else self.now() + timeout
         while True:
@@ -136,10 +137,17 @@ class _BlockingSession(Session):
 
     def __init__(self, threaded: bool) -> None:
         self._news = threading.Event()
-        super().__init__(self._news.set, self._news.set)
+        self._readers: WeakSet[threading.Event] = WeakSet()
+        super().__init__(self._news.set, self._failed)
         self._threaded = threaded
         self.thread: threading.Thread | None = None
         self._ended = False
+
+    def new_reader(self) -> threading.Event:
+        """An event for a reader of statuses, who has to be told of a failure, too."""
+        news = threading.Event()
+        self._readers.add(news)
+        return news
 
     def check(self) -> None:
         """Raise what a handler raised."""
@@ -196,6 +204,11 @@ class _BlockingSession(Session):
                 self._news.clear()
             if self.failure is not None and not self.client.leaving:
                 return
+
+    def _failed(self) -> None:
+        self._news.set()
+        for news in list(self._readers):
+            news.set()
 
     def _run(self) -> None:
         try:

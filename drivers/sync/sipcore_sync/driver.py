@@ -130,7 +130,7 @@ class Driver(SocketDriver):
             now = self.now()
             # How rarely the application polls says nothing about whether the host slept.
             self._wake_at = max(self._wake_at, now)
-            wait = 0.0 if self._events else self._wake_at - now
+            wait = 0.0 if self._events or self.finished else self._wake_at - now
             if timeout is not None and timeout < wait:
                 wait = max(timeout, 0.0)
             self._selecting = True

@@ -1,0 +1,292 @@
+"""What the drivers share, under a clock that the test moves."""
+
+from __future__ import annotations
+
+import errno
+import math
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sipcore_sync import sockets
+from sipcore_sync.base import ACCEPT_PAUSE, LEAP, MAX_SLEEP, SocketDriver
+from sipcore_sync.flows import LINGER
+
+from sipcore import (
+    CloseFlow,
+    CloseListener,
+    Command,
+    Listen,
+    OpenFlow,
+    Protocol,
+    Record,
+    RecordKind,
+    Resolve,
+    Transmit,
+)
+from tests.drivers.script import Input, Script
+
+
+class Stub(SocketDriver):
+    """Watches nothing: the test says what is readable, writable and due."""
+
+    def __init__(self, agent: Script, **options: Any) -> None:
+        super().__init__(agent, **options)
+        self.clock = 1000.0
+        self.armed: list[float] = []
+        self.readable: dict[socket.socket, Callable[[], None]] = {}
+        self.writable: dict[socket.socket, Callable[[], None]] = {}
+        self.calls: list[Callable[[], None]] = []
+        self.running = True
+
+    def now(self) -> float:
+        return self.clock
+
+    def ring(self, at: float) -> None:
+        """Time has come."""
+        self.clock = at
+        self._on_time()
+
+    def stop(self) -> None:
+        """Let go of everything."""
+        self._shut()
+
+    def watch(self, sock: socket.socket, on_readable: Callable[[], None]) -> None:
+        self.readable[sock] = on_readable
+
+    def watch_writable(self, sock: socket.socket, on_writable: Callable[[], None]) -> None:
+        self.writable[sock] = on_writable
+
+    def unwatch_writable(self, sock: socket.socket) -> None:
+        self.writable.pop(sock, None)
+
+    def unwatch(self, sock: socket.socket) -> None:
+        self.readable.pop(sock, None)
+        self.writable.pop(sock, None)
+
+    def _arm(self, wake_at: float) -> None:
+        self.armed.append(wake_at)
+
+    def _drained(self) -> None:
+        pass
+
+    def _from_thread(self, callback: Callable[[], None]) -> None:
+        self.calls.append(callback)
+
+
+@pytest.fixture
+def inputs() -> list[Input]:
+    return []
+
+
+@pytest.fixture
+def agent(inputs: list[Input]) -> Script:
+    return Script(inputs.append)
+
+
+@pytest.fixture
+def driver(agent: Script) -> Iterator[Stub]:
+    driver = Stub(agent)
+    yield driver
+    driver.stop()
+
+
+def test_every_command_is_performed(driver: Stub, agent: Script) -> None:
+    """A new command has to be known to the drivers; no type checker finds a class that is missing there."""
+    known: list[Command] = [
+        Transmit(flow=1, data=b""),
+        OpenFlow(flow=1, protocol=Protocol.UDP, local=("127.0.0.1", 0), remote=None),
+        CloseFlow(flow=1),
+        Resolve(query=1, name="127.0.0.1", kind=RecordKind.A),
+        Listen(listener=1, protocol=Protocol.TCP, local=("127.0.0.1", 0)),
+        CloseListener(listener=1),
+    ]
+    assert {type(command) for command in known} == set(Command.__subclasses__())
+    driver.feed(agent.put, *known)
+
+    class Unknown(Command):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Unknown"):
+        driver.feed(agent.put, Unknown())
+    del Unknown
+
+
+def test_the_clock_is_looked_at_every_minute(driver: Stub, agent: Script) -> None:
+    driver.feed(agent.put)
+    assert driver.armed == [1000.0 + MAX_SLEEP]
+    agent.deadline = 5000.0
+    driver.ring(1000.0 + MAX_SLEEP)
+    assert driver.armed[-1] == 1000.0 + 2 * MAX_SLEEP
+
+
+def test_the_timer_is_moved_only_when_it_has_to_ring_earlier(driver: Stub, agent: Script) -> None:
+    agent.deadline = 1010.0
+    driver.feed(agent.put)
+    agent.deadline = 1020.0
+    driver.feed(agent.put)
+    assert driver.armed == [1010.0]
+    agent.deadline = 1005.0
+    driver.feed(agent.put)
+    assert driver.armed == [1010.0, 1005.0]
+    driver.ring(1005.0)
+    assert driver.armed == [1010.0, 1005.0, 1005.0 + MAX_SLEEP]
+
+
+def test_a_timer_that_rings_a_tick_early_counts_as_due(driver: Stub, agent: Script, inputs: list[Input]) -> None:
+    agent.deadline = 1010.0
+    driver.feed(agent.put)
+    driver.ring(1010.0 - 0.001)
+    assert inputs == [Input("handle_deadline", (), 1010.0)]
+
+
+def test_a_timer_that_rings_for_no_reason_changes_nothing(driver: Stub, agent: Script, inputs: list[Input]) -> None:
+    agent.deadline = 1010.0
+    driver.feed(agent.put)
+    driver.ring(1005.0)
+    assert inputs == []
+    assert driver.armed == [1010.0, 1010.0]
+
+
+@pytest.mark.parametrize(("late", "told"), [(LEAP, []), (LEAP + 0.001, ["network_changed"])])
+def test_a_host_that_slept_is_noticed(
+    driver: Stub, agent: Script, inputs: list[Input], late: float, told: list[str]
+) -> None:
+    driver.feed(agent.put)
+    driver.ring(1000.0 + MAX_SLEEP + late)
+    assert [item.name for item in inputs] == told
+
+
+def test_an_agent_that_asks_nothing_need_not_know_of_networks(inputs: list[Input]) -> None:
+    class Listener(Script):
+        network_changed = None  # type: ignore[assignment]
+
+    agent = Listener(inputs.append)
+    driver = Stub(agent)
+    driver.feed(agent.put)
+    driver.ring(5000.0)
+    assert inputs == []
+
+
+def test_outputs_wait_until_the_driver_runs(driver: Stub, agent: Script) -> None:
+    driver.running = False
+    driver.feed(agent.put, Listen(listener=1, protocol=Protocol.TCP, local=("127.0.0.1", 0)))
+    assert len(agent.outputs) == 1
+    driver.running = True
+    driver.drain()
+    assert len(agent.outputs) == 0
+
+
+def test_without_descriptors_accepting_pauses(
+    driver: Stub, agent: Script, inputs: list[Input], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listener stays readable while accept fails, so watching it on would be a busy loop."""
+    driver.feed(agent.put, Listen(listener=1, protocol=Protocol.TCP, local=("127.0.0.1", 0)))
+    (listener, accept) = next(iter(driver.readable.items()))
+    with socket.create_connection(listener.getsockname()):
+        with monkeypatch.context() as patch:
+            patch.setattr(sockets, "accept", _no_descriptor)
+            accept()
+        assert driver.readable == {}
+        assert driver.armed[-1] == 1000.0 + ACCEPT_PAUSE
+        driver.ring(1000.0 + ACCEPT_PAUSE)
+        driver.readable[listener]()
+        assert [item.name for item in inputs] == ["listening", "flow_accepted"]
+
+
+def test_a_closed_stream_lingers_no_longer_than_its_bound(
+    driver: Stub, agent: Script, inputs: list[Input], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        driver.feed(agent.put, OpenFlow(flow=1, protocol=Protocol.TCP, local=None, remote=server.getsockname()))
+        accepted, _ = server.accept()
+        with accepted:
+            next(iter(driver.writable.values()))()
+            driver.feed(agent.put, Transmit(flow=1, data=b"x" * 2**25), CloseFlow(flow=1))
+            assert len(driver.lingering) == 1
+            assert not driver.finished
+            driver.ring(1000.0 + LINGER - 0.1)
+            assert len(driver.lingering) == 1
+            driver.ring(1000.0 + LINGER)
+            assert driver.lingering == {}
+            assert driver.writable == {}
+            assert [item.name for item in inputs] == ["flow_opened"]
+
+
+def test_late_callbacks_of_a_closed_flow_do_nothing(driver: Stub, agent: Script, inputs: list[Input]) -> None:
+    driver.feed(agent.put, OpenFlow(flow=1, protocol=Protocol.UDP, local=("127.0.0.1", 0), remote=None))
+    readable = next(iter(driver.readable.values()))
+    driver.feed(agent.put, CloseFlow(flow=1))
+    readable()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        driver.feed(agent.put, OpenFlow(flow=2, protocol=Protocol.TCP, local=None, remote=server.getsockname()))
+        connected = next(iter(driver.writable.values()))
+        driver.feed(agent.put, CloseFlow(flow=2))
+        connected()
+    assert [item.name for item in inputs] == ["flow_opened"]
+
+
+def test_names_go_to_a_thread_and_come_back_in_the_loop(driver: Stub, agent: Script, inputs: list[Input]) -> None:
+    driver.feed(agent.put, Resolve(query=7, name="localhost", kind=RecordKind.A))
+    assert inputs == []
+    while not driver.calls:
+        pass  # the thread is as quick as the platform's resolver; the whole test has a bound
+    driver.calls.pop()()
+    assert inputs == [Input("resolved", (7, (Record("127.0.0.1"),)), 1000.0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "records"),
+    [
+        ("127.0.0.1", RecordKind.A, [Record("127.0.0.1")]),
+        ("127.0.0.1", RecordKind.AAAA, []),
+        ("::1", RecordKind.A, []),
+        ("127.0.0.1", RecordKind.SOURCE, [Record("127.0.0.1")]),
+    ],
+)
+def test_literals_need_no_resolver(name: str, kind: RecordKind, records: list[Record]) -> None:
+    assert list(sockets.look_up(name, kind)) == records
+
+
+@pytest.mark.parametrize("name", ["a..b", "a" * 64 + ".example", "nul\0.example"])
+def test_what_is_no_host_name_is_an_os_error(name: str) -> None:
+    with pytest.raises(OSError):
+        sockets.look_up(name, RecordKind.A)
+
+
+def test_zones_are_kept_both_ways() -> None:
+    number, name = socket.if_nameindex()[0]
+    assert sockets.sockaddr((f"fe80::1%{name}", 5060)) == ("fe80::1", 5060, 0, number)
+    assert sockets.sockaddr((f"fe80::1%{number}", 5060)) == ("fe80::1", 5060, 0, number)
+    assert sockets.address_of(("fe80::1", 5060, 0, number)) == (f"fe80::1%{name}", 5060)
+    assert sockets.address_of(("fe80::1", 5060, 0, 0)) == ("fe80::1", 5060)
+    # An interface that went away has no name any more.
+    assert sockets.address_of(("fe80::1", 5060, 0, 2**31 - 1)) == (f"fe80::1%{2**31 - 1}", 5060)
+    assert sockets.address_of(("192.0.2.1", 5060)) == ("192.0.2.1", 5060)
+    with pytest.raises(OSError):
+        sockets.sockaddr(("fe80::1%nosuch0", 5060))
+
+
+def test_ipv6_sockets_leave_ipv4_alone() -> None:
+    with sockets.bind_datagrams(("::", 0)) as six:
+        port = six.getsockname()[1]
+        assert six.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
+        with sockets.bind_datagrams(("0.0.0.0", port)) as four:
+            assert four.getsockname() == ("0.0.0.0", port)
+
+
+def test_datagrams_wait_in_a_large_buffer() -> None:
+    with sockets.bind_datagrams(("127.0.0.1", 0)) as sock, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
+        buffer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        assert buffer > plain.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
+def test_the_clock_counts_on() -> None:
+    first = sockets.boottime()
+    assert math.isfinite(first)
+    assert sockets.boottime() >= first
+
+
+def _no_descriptor(_: socket.socket) -> None:
+    raise OSError(errno.EMFILE, "Too many open files")
