@@ -149,6 +149,7 @@ class Client:
         self._leave_until: float | None = None
         self._entering = True
         self._leaving = False
+        self._gave_up = False
         self._left = False
         self._names: dict[str, Status | None] = {}
         self._own: deque[Event] = deque()
@@ -225,8 +226,8 @@ class Client:
         output = self.agent.next_output()
         if isinstance(output, Event):
             self._observe(output)
-        elif output is None and self._leaving and self.agent.closed:
-            self._leave_now(())
+        elif output is None and self._leaving and (self.agent.closed or self._gave_up):
+            self._end_leaving()
             return self._own.popleft()
         return output
 
@@ -243,14 +244,13 @@ class Client:
         if self._left:
             return
         self.agent.handle_deadline(now=now)
-        if self._leaving and self._leave_until is not None and now >= self._leave_until and not self.agent.closed:
-            self._give_up_leaving()
+        if self._leaving and self._leave_until is not None and now >= self._leave_until:
+            # `Left` comes behind what the agent still wants sent, which may be the very un-REGISTER.
+            self._leave_until = None
+            self._gave_up = True
         elif self._entering and self._enter_until is not None and now >= self._enter_until:
-            # A success of this very moment is still in the agent's queue; it counts.
-            self._enter_until = None
-            missing = [name for name in self._names if name in self._missing and not self.status(name).registered]
-            if missing:
-                self._decide(EnteringFailed(status=self.status(missing[0])))
+            first = next(name for name in self._names if name in self._missing)
+            self._decide(EnteringFailed(status=self.status(first)))
 
     def network_changed(self, *, now: float) -> None:
         """See `UserAgent`."""
@@ -319,7 +319,7 @@ class Client:
         for follower in list(self._followers):
             follower.put(status)
 
-    def _give_up_leaving(self) -> None:
+    def _end_leaving(self) -> None:
         unconfirmed = []
         for name, status in self._names.items():
             if status is None or status.state is State.STOPPED:
@@ -328,11 +328,8 @@ class Client:
             final = self._names[name] = _unconfirmed(status, self._leave_within)
             self._own.append(StatusChanged(status=final, previous=status.state))
             self._publish(final)
-        self._leave_now(tuple(unconfirmed))
-
-    def _leave_now(self, unconfirmed: tuple[str, ...]) -> None:
         self._left = True
-        self._own.append(Left(unconfirmed=unconfirmed))
+        self._own.append(Left(unconfirmed=tuple(unconfirmed)))
         for follower in list(self._followers):
             follower.end()
 

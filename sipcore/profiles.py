@@ -191,7 +191,11 @@ class Profile:
     auth: AuthPolicy
     """Which challenges are answered, and whether a request carries credentials before it is challenged."""
     tag_per_attempt: bool
-    """The From tag is new for each attempt and kept in its retries; otherwise it lives as long as the Call-ID."""
+    """The From tag is new for each attempt and after a 423, and kept when a challenge is answered; otherwise it lives as
+    long as the Call-ID."""
+    provisional_restarts_copies: bool
+    """A 1xx puts the next copy T2 away (PJSIP); otherwise the copy that is due next is still sent in its time (RFC 3261
+    section 17.1.2.2)."""
     userless_request_uri: bool
     """The registrar URI loses its user part (RFC 3261 section 10.2); otherwise it is used as written."""
     default_contact_user: str | None
@@ -244,6 +248,7 @@ SIPCORE = Profile(
     grant_within_asked=True,
     auth=SIPCORE_POLICY,
     tag_per_attempt=False,
+    provisional_restarts_copies=False,
     userless_request_uri=True,
     default_contact_user=None,
     register_removes_first=False,
@@ -282,6 +287,7 @@ ASTERISK = Profile(
     grant_within_asked=False,
     auth=ASTERISK_POLICY,
     tag_per_attempt=True,
+    provisional_restarts_copies=True,
     userless_request_uri=False,
     default_contact_user="s",
     register_removes_first=True,
@@ -310,6 +316,7 @@ JSSIP = Profile(
     grant_within_asked=True,
     auth=JSSIP_POLICY,
     tag_per_attempt=True,
+    provisional_restarts_copies=False,
     userless_request_uri=True,
     default_contact_user=None,
     register_removes_first=False,

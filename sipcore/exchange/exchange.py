@@ -49,6 +49,10 @@ class Written(NamedTuple):
 class ExchangeUser(Protocol):
     """What an attempt is about."""
 
+    @property
+    def provisional_restarts_copies(self) -> bool:
+        """Whether a 1xx puts off the copy that is due next."""
+
     def on_targets_found(self, now: float) -> None:
         """The name is resolved; a connection comes next."""
 
@@ -252,7 +256,9 @@ class Exchange(FlowUser):
         self.user.on_sent(now)
 
     def on_provisional(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        """A 1xx changes nothing here; the transaction slows down by itself."""
+        """A 1xx: the server has the request. The transaction slows down by itself, in some profiles at once."""
+        if self.user.provisional_restarts_copies:
+            transaction.slow_down(now)
 
     def on_final(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """The answer."""

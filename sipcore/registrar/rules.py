@@ -30,6 +30,10 @@ MALFORMED_EXPIRES: Final = 3600
 MAY_BE_TOO_BRIEF: Final = 3600
 """A 423 is only for less than this, whatever the minimum (RFC 3261 section 10.3 step 7)."""
 
+MAX_STORED: Final = 4096
+"""Characters of Contact and Path in one request, since they are kept and given back: ten such bindings fill no
+datagram. With all feature tags of RFC 3840 a contact has about 600."""
+
 MAX_REMEMBERED: Final = 65536
 """Addresses and credentials that are remembered to save computing them again; then all are forgotten."""
 
@@ -154,6 +158,9 @@ class Rules:
             return _UPDATES.get(location.clear(aor, request.call_id, request.cseq.number, now))
         if not contacts:
             return None
+        path = () if request.get("path") is None else tuple(request.values("path"))
+        if sum(map(len, request.get_all("contact"))) + sum(map(len, path)) > MAX_STORED:
+            return Answer(400, "Contact Too Long")
         policy = self._policy
         changes: list[Change] = []
         for contact in contacts:
@@ -170,7 +177,7 @@ class Rules:
             request.call_id,
             request.cseq.number,
             now,
-            path=() if request.get("path") is None else tuple(request.values("path")),
+            path=path,
             max_contacts=policy.max_contacts,
         )
         return _UPDATES.get(update)

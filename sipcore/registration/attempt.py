@@ -79,6 +79,11 @@ class Attempt:
         self._tried: set[str] = set()
 
     @property
+    def provisional_restarts_copies(self) -> bool:
+        """As the profile says."""
+        return self.registration.account.profile.provisional_restarts_copies
+
+    @property
     def request_uri(self) -> str:
         """The Request-URI of the last request."""
         return self._request_uri or self.registration.texts.request_uri
@@ -249,6 +254,12 @@ class Attempt:
         elif outcome.kind is OutcomeClass.TOO_BRIEF:
             self._guessed = self._guessed or response.min_expires is None
             registration.expires = raised
+            # Whoever looks at the lifetime has taken the credentials: they need no second challenge, and if there is
+            # one all the same, it is the first of a new request.
+            self._answering = self.credentials_sent and account.profile.auth.proactive
+            self._answers_without_stale = 0
+            if account.profile.tag_per_attempt:
+                registration.renew_tag()
         return outcome
 
     def _read_challenges(self, response: Response) -> AuthVerdict:

@@ -62,7 +62,7 @@ def read_grant(response: Response, contact: str, *, asked: int, profile_assumes:
     header = response.expires if response.get("expires") is not None else None
     values = response.get_all("contact")
     # The common case: one Contact, which is ours letter for letter but for what the registrar appended.
-    if len(values) == 1 and values[0].startswith(contact) and "," not in values[0]:
+    if len(values) == 1 and values[0].startswith(contact):
         tail = values[0][len(contact) :]
         # Ten digits hold any lifetime; longer ones, with zeros in front or too large, take the long way.
         if tail[:9] == ";expires=" and len(tail) < 20 and tail[9:].isdecimal() and tail.isascii():

@@ -198,17 +198,20 @@ class Registration:
     def register(self, now: float) -> None:
         """Be registered. When it is planned or refused already, try again soon; when it runs already, nothing."""
         tried = self.started_at > float("-inf")
+        # Whoever asks again and again must not put off what is planned already, nor un-register what is gone.
+        planned = self.planned_at if self.wanted is Wanted.UP and self.state is State.UNREGISTERED else None
         self.wanted = Wanted.UP
         self._forget_failures()
         if self.exchange is not None:
             # An attempt to register is what was asked for; one to remove is followed by one when it ends.
             return
-        if tried and self.account.profile.register_removes_first:
+        if tried and planned is None and self.account.profile.register_removes_first:
             self.remove_first = True
             self.expires = self.account.expires or 0
             self._plan(now, now)
         else:
-            self._plan(now + initial_delay(self.account, self.host.network.host.random), now)
+            when = now + initial_delay(self.account, self.host.network.host.random)
+            self._plan(when if planned is None else min(when, planned), now)
 
     def unregister(self, now: float, *, everything: bool = False) -> None:
         """Have no binding; with `everything` remove those of other devices, too (`Contact: *`)."""
@@ -253,7 +256,9 @@ class Registration:
             self._again = self._again or credentials or not same
         elif credentials or not same or self.planned_at is None:
             self._forget_failures()
-            self._plan(now, now)
+            # A crowd that is reloaded under a profile with an initial delay is spread by it, as at the start.
+            spread = account.profile.initial_delay is not None
+            self._plan(now + (initial_delay(account, self.host.network.host.random) if spread else 0.0), now)
 
     def revive(self, account: Account, now: float) -> None:
         """The application removed it and wants it back before its binding was gone: it goes on as it was."""
@@ -362,7 +367,7 @@ class Registration:
         attempt = Attempt(self, removal, everything=self._everything and self.wanted is not Wanted.UP)
         self.step(Trigger.BEGIN_REMOVAL if removal else Trigger.BEGIN)
         if self.account.profile.tag_per_attempt:
-            self.tag = f"{self.host.network.host.random.getrandbits(64):016x}"
+            self.renew_tag()
         refresh = self.expires_at is not None
         self.exchange = exchange = Exchange(
             self.host.network,
@@ -389,6 +394,10 @@ class Registration:
             self.contact = contact_value(
                 self.account, self.contact_user, exchange.contact_address, reliable=flow.reliable, line=self.line
             )
+
+    def renew_tag(self) -> None:
+        """Another From tag, for the profiles whose tag does not live as long as the Call-ID."""
+        self.tag = f"{self.host.network.host.random.getrandbits(64):016x}"
 
     def step(self, trigger: Trigger) -> None:
         """Move the phase. An illegal step is a bug of ours, and names what was tried."""
@@ -584,7 +593,7 @@ class Registration:
         self.bound = None
         self._arm()
         self.stopped = True
-        if self.cause is None or self.cause.code is None or self.cause.code < 300:
+        if self.cause is None or self.cause.kind in (None, OutcomeClass.SUCCESS, OutcomeClass.REMOVED):
             self.cause = Cause(detail="removed")
         self._enter(State.STOPPED, now)
         self.host.network.host.put(StatusChanged(status=view(self), previous=previous))

@@ -35,7 +35,6 @@ def choose(response: Response, tried: AbstractSet[str]) -> Uri | None:
         # A sips URI needs TLS, and leaving sips or another secure transport for plain ones would be a downgrade.
         if uri.scheme != "sip" or (uri.get("transport") or "udp").upper() not in Protocol.__members__:
             continue
-        uri = uri.without_user()
         parameters = tuple(item for item in uri.parameters if item[0] != "method")
         uri = Uri(scheme=uri.scheme, host=uri.host, port=uri.port, parameters=parameters)
         if (best is None or _q(contact) > best[0]) and not any(uri.equivalent(Uri.parse(known)) for known in tried):

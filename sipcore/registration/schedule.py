@@ -97,7 +97,11 @@ def schedule(outcome: Outcome, history: History, account: Account, random: Rando
             return Plan(None, counted=False)
         return _bounded(_clamp(float(interval)), history, account)
     if outcome.kind is OutcomeClass.CREDENTIALS and _registrars_trouble(outcome, history):
-        rule = profile.retries[OutcomeClass.TEMPORARY]
+        if history.same_class <= PROVEN_RETRIES:
+            rule = profile.retries[OutcomeClass.TEMPORARY]
+        else:
+            # Those that counted as temporary are no steps of the doubling.
+            history = history._replace(same_class=history.same_class - PROVEN_RETRIES)
     return _bounded(_clamp(_wait(rule, history, random)), history, account)
 
 
@@ -111,7 +115,7 @@ def initial_delay(account: Account, random: Random) -> float:
 
 def _registrars_trouble(outcome: Outcome, history: History) -> bool:
     # A 403 is a decision, often a lock; only a challenge that comes again is likely to be a mistake.
-    return outcome.code in (401, 407) and history.proven and history.same_class <= PROVEN_RETRIES
+    return outcome.code in (401, 407) and history.proven
 
 
 def _wait(rule: RetryRule, history: History, random: Random) -> float:

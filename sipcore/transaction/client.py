@@ -210,6 +210,22 @@ class ClientTransaction:
         if user is not None:
             user.on_final(self, response, now)
 
+    def slow_down(self, now: float) -> None:
+        """Send the next copy T2 from now, as some do at a 1xx.
+
+        By RFC 3261 section 17.1.2.2 the 1xx changes the interval only when the copy that is due next has been sent.
+        """
+        if self.state is not State.PROCEEDING or self.flow.reliable or self.interval >= self.t2:
+            return
+        self.interval = self.t2
+        self.next_copy = now + self.t2
+        self._arm()
+        if not self.aged:
+            # The deadline at T1 is gone; whom the server has heard is no part of a burst any more.
+            self.aged = True
+            if self.user is not None:
+                self.user.on_aged(self, now)
+
     def flow_lost(self, error: str, now: float) -> None:
         """The flow ended, or a datagram to this remote could not be sent."""
         if self.state is State.COMPLETED or self.state is State.TERMINATED:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sipcore.asterisk import Configuration, load, parse
@@ -435,6 +437,7 @@ def test_refused(text: str, error: str) -> None:
     assert refusal(text) == error
 
 
+@pytest.mark.requirement("RFC3261-7.1-03")
 @pytest.mark.parametrize(
     ("line", "start"),
     [
@@ -444,6 +447,7 @@ def test_refused(text: str, error: str) -> None:
         (f"client_uri = sip:alice:{CANARY}@exa mple.com", "p.conf:4: client_uri = 'sip:alice:***@exa mple.com': "),
         ("client_uri = http://example.com", "p.conf:4: client_uri = 'http://example.com': "),
         ("server_uri = sip:", "p.conf:4: server_uri = 'sip:': "),
+        ("server_uri = sip:h h", "p.conf:4: server_uri = 'sip:h h': "),
         ("server_uri = sip:h:99999", "p.conf:4: server_uri = 'sip:h:99999': "),
         ("server_uri = <sip:h", "p.conf:4: server_uri = '<sip:h': "),
         ("contact_user = a b", "p.conf:4: contact_user = 'a b': "),
@@ -515,3 +519,13 @@ def test_a_file_that_cannot_be_read(error: OSError, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load("x.conf", reader)
     assert str(caught.value) == text
+
+
+def test_the_example_is_read_without_a_warning() -> None:
+    path = Path(__file__).parents[2] / "examples" / "pjsip.conf"
+    configuration = load(str(path), lambda name: Path(name).read_bytes())
+    assert configuration.warnings == ()
+    assert [account.name for account in configuration.accounts] == ["trunk-alice", "trunk-bob"]
+    bob = configuration.accounts[1]
+    by_digest = bob.credentials[0].ha1_for(Algorithm.MD5, "sip.example.com")
+    assert by_digest == Secret(Algorithm.MD5.hash("bob:sip.example.com:change-me"))

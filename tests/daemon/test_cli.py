@@ -27,8 +27,12 @@ DOCS = Path(__file__).parents[2] / "docs" / "daemon.md"
         (["run"], "sipcore run: the following arguments are required: -c/--config (try sipcore run --help)\n"),
         (["reload", "--cont", "x"], "sipcore: unrecognized arguments: --cont x (try sipcore --help)\n"),
         (
-            ["demo", "--duration", "0"],
-            "sipcore demo: argument --duration: seconds, more than 0 and at most 86400 (try sipcore demo --help)\n",
+            ["demo", "--duration", "2"],
+            "sipcore demo: argument --duration: seconds, from 3 to 86400 (try sipcore demo --help)\n",
+        ),
+        (
+            ["run", "-c", "x", "--stop-within", "0"],
+            "sipcore run: argument --stop-within: seconds, more than 0 and at most 86400 (try sipcore run --help)\n",
         ),
     ],
 )
@@ -57,11 +61,11 @@ def test_the_control_socket_is_in_the_runtime_directory(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "command", [["show", "registrations"], ["show", "registration", "x"], ["send", "register", "x"], ["reload"], ["trace", "x"]]
-)  # fmt: skip
-def test_no_daemon_is_status_3(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    "command", ["show registrations", "show registration x", "send register x", "reload", "trace x"]
+)
+def test_no_daemon_is_status_3(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(tmp_path / "none.sock")
-    assert cli.main([*command, "--control", path]) == codes.UNREACHABLE
+    assert cli.main([*command.split(), "--control", path]) == codes.UNREACHABLE
     assert capsys.readouterr().err == f"sipcore: no daemon at {path}: No such file or directory\n"
 
 

@@ -150,7 +150,7 @@ def test_removed_by_the_registrar_is_one_line() -> None:
     assert Log().tell(*events) == [
         (
             "WARNING",
-            "alice: Unregistered: removed: 200 OK: others are listed; " f"next attempt at {clock(101)} (in 1 s)",
+            f"alice: Unregistered: removed: 200 OK: others are listed; next attempt at {clock(101)} (in 1 s)",
         )
     ]
 

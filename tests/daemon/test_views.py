@@ -58,8 +58,12 @@ def test_times_are_unix_seconds() -> None:
 
 
 def test_what_is_not_known_is_null() -> None:
-    found = as_json(cause=None, server=None, transport=None, flow=None, expires_at=None, next_attempt_at=None, bindings=())
-    assert [found[name] for name in ("cause", "server", "transport", "flow", "expires_at", "next_attempt_at")] == [None] * 6
+    found = as_json(
+        cause=None, server=None, transport=None, flow=None, expires_at=None, next_attempt_at=None, bindings=()
+    )
+    assert [found[name] for name in ("cause", "server", "transport", "flow", "expires_at", "next_attempt_at")] == [
+        None
+    ] * 6
     assert found["bindings"] == []
     assert as_json(since=float("-inf"))["since"] is None
 

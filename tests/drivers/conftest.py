@@ -8,7 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.drivers.contract", "tests.drivers.platforms")
+pytest.register_assert_rewrite(
+    "tests.drivers.contract_blocks",
+    "tests.drivers.contract_commands",
+    "tests.drivers.contract_failures",
+    "tests.drivers.platforms",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +35,7 @@ def nothing_left() -> Iterator[None]:
 
 def _sockets() -> set[str]:
     # Elsewhere than on Linux an unclosed socket still is a ResourceWarning, hence an error.
-    found = set()
+    found: set[str] = set()
     try:
         numbers = os.listdir("/proc/self/fd")
     except FileNotFoundError:

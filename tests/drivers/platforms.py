@@ -14,13 +14,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, TypeVar
 
+import trio
+
 import sipcore_asyncio
 import sipcore_sync
 import sipcore_trio
-import trio
-from sipcore_sync.base import Agent, OnEvent, SocketDriver
-
 from sipcore import Status
+from sipcore_sync.base import Agent, OnEvent, SocketDriver
 
 __all__ = ["AsyncPlatform", "AsyncioPlatform", "Job", "Mailbox", "Platform", "SyncPlatform", "TrioPlatform"]
 
@@ -119,7 +119,7 @@ class AsyncPlatform(Platform):
         """What `Job.wait` returns after `cancel`."""
 
 
-# --- blocking -----------------------------------------------------------------------------------------------------------
+# --- blocking ---------------------------------------------------------------------------------------------------------
 
 
 class SyncPlatform(Platform):
@@ -189,7 +189,7 @@ class _SyncMailbox(Mailbox[Any]):
         return self._items.get(timeout=FAIL_SAFE)
 
 
-# --- asyncio ------------------------------------------------------------------------------------------------------------
+# --- asyncio ----------------------------------------------------------------------------------------------------------
 
 
 class AsyncioPlatform(AsyncPlatform):
@@ -278,7 +278,7 @@ class _AsyncioJob(Job):
         return self._task.exception()
 
 
-# --- trio ---------------------------------------------------------------------------------------------------------------
+# --- trio -------------------------------------------------------------------------------------------------------------
 
 
 class TrioPlatform(AsyncPlatform):

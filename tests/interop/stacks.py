@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
+import trio
+
 import sipcore_asyncio
 import sipcore_sync
 import sipcore_trio
-import trio
-
 from sipcore import Account, Status
 from sipcore.client import Wait
 

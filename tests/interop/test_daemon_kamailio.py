@@ -69,8 +69,11 @@ def test_registers_again_after_kamailio_restarted(protocol: Protocol, tmp_path: 
     with Kamailio(log) as kamailio, Daemon(tmp_path, pjsip_conf(kamailio.uri, protocol)) as daemon:
         daemon.line("alice: Registered")
         kamailio.restart()
-        while not (found := kamailio.contacts("alice")):
+        # The log may still hold a refresh of the time before.
+        for _ in range(5):
+            if kamailio.contacts("alice"):
+                break
             daemon.line("alice: Registered")
-        assert len(found) == 1
+        assert len(kamailio.contacts("alice")) == 1
         assert daemon.terminate() == 0
         assert kamailio.contacts("alice") == []

@@ -20,7 +20,7 @@ def closed(line: Line) -> list[CloseFlow]:
     return [item.output for item in line.station.outputs if isinstance(item.output, CloseFlow)]
 
 
-@pytest.mark.requirement("RFC3261-18-01")
+@pytest.mark.requirement("RFC3261-18-02")
 def test_the_connection_of_a_removed_binding_is_closed_after_the_idle_time() -> None:
     line = line_of("alice")
     line.register(until=5.0)

@@ -11,7 +11,7 @@ from sipcore.auth.credentials import Credential
 from sipcore.auth.hashing import Algorithm
 from sipcore.errors import ConfigError
 from sipcore.inbound import Answer
-from sipcore.registrar import Location, RegistrarPolicy, Rules, StoredBinding, Users
+from sipcore.registrar import Location, RegistrarPolicy, Rules, StoredBinding, Users, location
 from sipcore.syntax.message import Request, parse_message
 from sipcore.timers import Timers
 from sipcore.values import Secret
@@ -268,6 +268,18 @@ def test_one_time_nonces_are_good_for_one_request() -> None:
     assert "stale=true" in header(again, "WWW-Authenticate")[0]
 
 
+def test_an_answer_without_qop_is_good_once_anyhow() -> None:
+    bench = Bench(RegistrarPolicy(one_time_nonces=True), USERS)
+    challenge = bench.register("<sip:a@pc>")
+    nonce = digest_answer(challenge, "alice", "secret").partition('nonce="')[2].partition('"')[0]
+    h = Algorithm.MD5.hash
+    response = h(f"{h('alice:localhost:secret')}:{nonce}:{h('REGISTER:sip:example.com')}")
+    bench.authorization = (
+        f'Digest username="alice", realm="localhost", nonce="{nonce}", uri="sip:example.com", response="{response}"'
+    )
+    assert [bench.register("<sip:a@pc>").status for _ in range(2)] == [200, 401]
+
+
 @pytest.mark.requirement("RFC7616-3.4-09")
 @pytest.mark.parametrize("missing", ["response", "uri", "nonce"])
 def test_credentials_with_a_hole_are_400(missing: str) -> None:
@@ -381,7 +393,7 @@ def test_the_expiry_is_the_parameters_then_the_headers_then_ours() -> None:
         (60, 3600, "60", 60),
         (60, 120, "3600", 120),
         (60, 120, "4294967296", 120),
-        (60, 120, "9" * 5000, 120),
+        (60, 120, "9" * 300, 120),
         # From an hour on a 423 is forbidden, whatever the minimum.
         (7200, 9000, "3599", None),
         (7200, 9000, "3600", 3600),
@@ -487,10 +499,12 @@ def test_contacts_are_compared_as_uris(bench: Bench, first: str, second: str, sa
 
 
 def test_of_several_that_fit_the_same_text_is_taken(bench: Bench) -> None:
-    """Comparison is not transitive: x=1 and x=2 both equal the bare URI."""
+    """Comparison is not transitive: x=1 and x=2 both equal the bare URI, and it takes the place of one of them."""
     bench.register("<sip:a@pc;x=1>", "<sip:a@pc;x=2>")
+    bench.register("<sip:a@pc>")
+    assert bench.uris() == ["sip:a@pc", "sip:a@pc;x=2"]
     bench.register("<sip:a@pc;x=2>;q=0.1")
-    assert [binding.q for binding in bench.bindings()] == [None, "0.1"]
+    assert [(binding.uri, binding.q) for binding in bench.bindings()] == [("sip:a@pc", None), ("sip:a@pc;x=2", "0.1")]
 
 
 @pytest.mark.requirement("RFC5630-5.2-01")
@@ -512,6 +526,22 @@ def test_max_contacts_is_a_403_that_changes_nothing() -> None:
     assert bench.uris() == ["sip:b@pc", "sip:c@pc"]
     bench.now += 3600
     assert bench.register("<sip:d@pc>", "<sip:e@pc>").status == 200, "what has lapsed does not count"
+
+
+def test_when_there_is_no_room_for_another_address_it_is_503(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(location, "MAX_ADDRESSES", 0)
+    assert bench.register("<sip:a@pc>").status == 503
+
+
+def test_what_is_kept_has_a_bound(bench: Bench) -> None:
+    fits = f"<sip:{'a' * 4000}@pc>"
+    path = f"Path: <sip:{'p' * (4096 - len(fits) - 6)}>\r\n"
+    assert bench.register(fits, more=path).status == 200
+    before = bench.bindings()
+    for contact, more in ((fits, path.replace("<", "<x")), (f"{fits};x", path), (f"<sip:{'a' * 4090}@pc>", "")):
+        answer = bench.register(contact, more=more)
+        assert (answer.status, answer.reason) == (400, "Contact Too Long")
+    assert bench.bindings() == before
 
 
 @pytest.mark.requirement("RFC4475-3.1.2.13-01")

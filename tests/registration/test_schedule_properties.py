@@ -59,7 +59,8 @@ def test_a_403_is_a_decision_even_when_the_credentials_worked_before() -> None:
     assert delay(OutcomeClass.CREDENTIALS, 403, 1, account, proven=True) == 600.0
     assert delay(OutcomeClass.CREDENTIALS, 401, 1, account, proven=True) == 30.0
     assert delay(OutcomeClass.CREDENTIALS, 401, 1, account, proven=True, standing=True) == 1.0
-    assert delay(OutcomeClass.CREDENTIALS, 401, 3, account, proven=True) == 2400.0
+    assert delay(OutcomeClass.CREDENTIALS, 401, 3, account, proven=True) == 600.0
+    assert delay(OutcomeClass.CREDENTIALS, 401, 4, account, proven=True) == 1200.0
 
 
 def test_the_intervals_of_asterisk() -> None:

@@ -206,6 +206,7 @@ def test_hosts(host: str) -> None:
         "256.0.0.1",
         "1.2.3",
         "1.2.3.4.5",
+        "1.2.3.4.",
         "01.2.3.4",
         "12345",
         "2001:db8::10",
@@ -268,7 +269,7 @@ def test_lines(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "character", ["\r", "\n", "\0", "\t", "\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\ud800"]
+    "character", ["\r", "\n", "\0", "\t", "\x1b", "\x7f", "\x85", "\x9f", "\u2028", "\u2029", "\ud800"]
 )
 @pytest.mark.requirement("RFC3261-7.1-02")
 def test_no_lines(character: str) -> None:
@@ -323,7 +324,8 @@ def test_an_escaped_user_is_a_user(text: str) -> None:
         ("\x9b2J\x7f", "\\x9b2J\\x7f"),
         ("a\u2028b\u2029", "a\\u2028b\\u2029"),
         ("\u202egnp.exe\u2066", "\\u202egnp.exe\\u2066"),
-        ("\udcff", "\\xff"),
+        ("\udc80\udcff", "\\x80\\xff"),
+        ("\uffff", "\\uffff"),
         ("\ud800", "\\ud800"),
         ("\U000e0001", "\\U000e0001"),
     ],

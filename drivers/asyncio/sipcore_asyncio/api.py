@@ -7,15 +7,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
-from sipcore_sync import session
-from sipcore_sync.base import Resolver
-from sipcore_sync.session import Session, StatusHandler
-
 from sipcore.client import LEAVE_WITHIN, Follower, Wait
 from sipcore.config import Account
 from sipcore.events import Event, InboundRequest
 from sipcore.values import Status
 from sipcore_asyncio.driver import Driver, now
+from sipcore_sync import session
+from sipcore_sync.base import Resolver
+from sipcore_sync.session import Session, StatusHandler
 
 __all__ = ["Agent", "Registration", "open_agent", "registered"]
 
@@ -179,9 +178,7 @@ class _Statuses:
         return status
 
 
-async def _take_back(
-    owner: asyncio.Task[object], before: int, raised: BaseException | None
-) -> BaseException | None:
+async def _take_back(owner: asyncio.Task[object], before: int, raised: BaseException | None) -> BaseException | None:
     """Undo the cancellation with which a failed handler ended the block; returns what the block raised besides."""
     others = owner.uncancel() > before
     if isinstance(raised, asyncio.CancelledError):

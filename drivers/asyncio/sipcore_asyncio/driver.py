@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from sipcore.events import Event
 from sipcore_sync.base import Agent, OnEvent, Resolver, SocketDriver
 from sipcore_sync.sockets import boottime
-
-from sipcore.events import Event
 
 __all__ = ["Driver", "now"]
 

@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from sipcore.client import LEAVE_WITHIN, Wait
 from sipcore.config import Account
+from sipcore.errors import LocalProtocolError
 from sipcore.events import Event, InboundRequest
 from sipcore.values import Status
 from sipcore_sync import session
@@ -38,6 +39,8 @@ class _Waiting(session._Handle):
         Returns True when something was done. Raises what a handler raised, and `LocalProtocolError` when the block has
         a thread that does this.
         """
+        if self._session.thread is not None:
+            raise LocalProtocolError("the block has a thread that polls")
         done = self._session.driver.poll(timeout)
         self._session.check()
         return done

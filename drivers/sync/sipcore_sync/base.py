@@ -228,8 +228,9 @@ class SocketDriver(ABC):
             self._draining = False
         deadline = self.agent.next_deadline()
         if self._wake_at == math.inf or (deadline is not None and deadline < self._wake_at):
-            latest = self.now() + MAX_SLEEP
-            self._wake_at = latest if deadline is None else min(deadline, latest)
+            # A deadline that has passed already is no reason to think that the host slept.
+            now = self.now()
+            self._wake_at = now + MAX_SLEEP if deadline is None else min(max(deadline, now), now + MAX_SLEEP)
             self._arm(self._wake_at)
         self._drained()
 

@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 from random import Random
 
 import trio
-from sipcore_sync import session
-from sipcore_sync.base import Resolver
-from sipcore_sync.session import Session, StatusHandler
 
 from sipcore.client import LEAVE_WITHIN, Follower, Wait
 from sipcore.config import Account
 from sipcore.events import Event, InboundRequest
 from sipcore.values import Status
+from sipcore_sync import session
+from sipcore_sync.base import Resolver
+from sipcore_sync.session import Session, StatusHandler
 from sipcore_trio.driver import Driver, now
 
 __all__ = ["Agent", "Registration", "open_agent", "registered"]

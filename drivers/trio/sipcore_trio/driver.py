@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import TypeVar
 
 import trio
-from sipcore_sync.base import Agent, OnEvent, Resolver, SocketDriver
-from sipcore_sync.sockets import boottime
 
 from sipcore.events import Event
+from sipcore_sync.base import Agent, OnEvent, Resolver, SocketDriver
+from sipcore_sync.sockets import boottime
 
 __all__ = ["Driver", "now"]
 
@@ -62,17 +62,23 @@ class Driver(SocketDriver):
                 self._nursery = nursery
                 self.running = True
                 self._guard(self.drain)
-                while not self._ended:
-                    with trio.CancelScope() as self._sleep:
-                        self._sleep.deadline = trio.current_time() + (self._wake_at - self.now())
-                        await trio.sleep_forever()
-                    if not self._ended:
-                        self._guard(self._on_time)
+                try:
+                    await self._keep_time()
+                except KeyboardInterrupt as error:  # when this is the main task; as itself, not in a group
+                    self._fail(error)
                 nursery.cancel_scope.cancel()
         finally:
             self._shut()
         if self._failure is not None:
             raise self._failure
+
+    async def _keep_time(self) -> None:
+        while not self._ended:
+            with trio.CancelScope() as self._sleep:
+                self._sleep.deadline = trio.current_time() + (self._wake_at - self.now())
+                await trio.sleep_forever()
+            if not self._ended:
+                self._guard(self._on_time)
 
     # --- what the base asks for ------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ Theory of operation. `cli` parses arguments and imports only what the command ne
 configuration, checks all that can be checked before anything is sent (file descriptors, local addresses, the control
 socket), then keeps one `UserAgent` on one trio driver, and turns events into log lines (`narrator`), commands of the
 control socket into calls of the agent (`control`), and signals into reload or stop. `client` is the other end of the
-socket, blocking and without trio, so that `sipcore show` starts fast; `render` turns statuses into text. `probe`,
+socket, on plain blocking sockets; `render` turns statuses into text. `probe`,
 `registrar` and `demo` are programs of their own.
 
 Everything runs in one task group of one thread; the agent decides, and nothing here knows a status code.

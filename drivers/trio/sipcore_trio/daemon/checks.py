@@ -6,12 +6,11 @@ import os
 import stat
 from collections.abc import Collection, Iterable
 
-from sipcore_sync.sockets import bind_datagrams, error_text, listen_streams
-
 from sipcore.asterisk import Configuration, load
 from sipcore.config import Account
 from sipcore.profiles import Profile
 from sipcore.values import Address, Protocol, format_address
+from sipcore_sync.sockets import bind_datagrams, error_text, listen_streams
 
 __all__ = ["StartError", "check_addresses", "check_permissions", "descriptors_needed", "load_file", "raise_descriptors"]
 

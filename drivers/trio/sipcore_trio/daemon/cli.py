@@ -14,6 +14,9 @@ __all__ = ["default_control", "main", "parser"]
 
 PROFILE_NAMES = ("ASTERISK", "SIPCORE", "JSSIP")
 
+MIN_DEMO = 3
+"""Seconds: in less nothing can be refreshed, and no silence noticed."""
+
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -101,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
     registrar.add_argument("--log-level", choices=LOG_LEVELS, default="info")
 
     demo = commands.add_parser("demo", help="watch registrations live, all on this machine", allow_abbrev=False)
-    demo.add_argument("--duration", type=_seconds, default=15.0, metavar="S", help="default: 15")
+    demo.add_argument("--duration", type=_demo_seconds, default=15.0, metavar="S", help="default: 15")
     return top
 
 
@@ -119,6 +122,13 @@ def _seconds(text: str) -> float:
     value = float(text)
     if not 0 < value <= 86400:
         raise argparse.ArgumentTypeError("seconds, more than 0 and at most 86400")
+    return value
+
+
+def _demo_seconds(text: str) -> float:
+    value = float(text)
+    if not MIN_DEMO <= value <= 86400:
+        raise argparse.ArgumentTypeError(f"seconds, from {MIN_DEMO} to 86400")
     return value
 
 

@@ -1,4 +1,4 @@
-"""The other end of the control socket: `show`, `send`, `reload`, `trace`. Blocking, without trio, quick to start."""
+"""The other end of the control socket: `show`, `send`, `reload`, `trace`. Blocking, on a plain socket."""
 
 from __future__ import annotations
 

@@ -100,17 +100,28 @@ class Plan:
     """Times in seconds that fit into the duration: a few refreshes, and one silence that is noticed."""
 
     duration: float
-    t1: float
-    timeout: float
+    t1: int
+    """Milliseconds; a silence is noticed after 64 times as long."""
     expires: int
-    leave: float
+
+    @property
+    def timeout(self) -> float:
+        """Seconds until a silence is noticed."""
+        return 64 * self.t1 / 1000
+
+    @property
+    def leave(self) -> float:
+        """Seconds for the end: an attempt that runs, the gap behind it, and a removal that nobody answers."""
+        return 2 * self.timeout + 2
 
 
 def plan(duration: float) -> Plan:
     """Lifetimes of at most 6 s and a timeout of at most 3.2 s, both shorter in a short demo."""
-    expires = max(2, min(6, int(duration / 3)))
-    timeout = max(0.4, min(3.2, duration / 4))
-    return Plan(duration=duration, t1=0.05, timeout=timeout, expires=expires, leave=timeout + 2)
+    return Plan(
+        duration=duration,
+        t1=max(10, min(50, int(duration / 4 / 64 * 1000))),
+        expires=max(2, min(6, int(duration / 3))),
+    )
 
 
 @dataclass(slots=True)
@@ -178,8 +189,8 @@ async def _demo(timing: Plan) -> Ledger | None:
             return None
         configuration = asterisk.parse(
             CONFIGURATION.format(
-                t1=int(timing.t1 * 1000),
-                timeout=int(timing.timeout * 1000),
+                t1=timing.t1,
+                timeout=64 * timing.t1,
                 expires=timing.expires,
                 registrar=format_address(both.addresses[Protocol.UDP]),
                 stream=format_address(both.addresses[Protocol.TCP]),

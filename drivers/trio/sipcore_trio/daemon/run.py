@@ -186,8 +186,11 @@ class Daemon:
             else:
                 self._stopping.set()
 
-    async def reload(self) -> list[str]:
-        """Read the file again and change what changed; returns warnings. Raises `RequestError`, and changes nothing."""
+    async def reload(self) -> tuple[int, list[str]]:
+        """Read the file again and change what changed; returns how many registrations there are now, and warnings.
+
+        Raises `RequestError`, and then nothing changed.
+        """
         async with self._reloading:
             options = self.options
             try:
@@ -195,6 +198,8 @@ class Daemon:
                 configuration, warnings = await trio.to_thread.run_sync(
                     lambda: load_file(options.config, self.profile, strict_permissions=options.strict_permissions)
                 )
+                if self._stopping.is_set():
+                    raise RequestError("the daemon is stopping")
                 raise_descriptors(descriptors_needed(configuration.accounts))
                 check_addresses(configuration.binds.items(), held=self._held)
                 self._held |= frozenset(configuration.binds)
@@ -204,10 +209,11 @@ class Daemon:
                 raise RequestError(str(error), codes.USAGE) from None
             for warning in warnings:
                 self.log.warning("%s", visible(warning, 1000))
-            self.log.info("reloaded %s: %d registrations", options.config, len(configuration.accounts))
+            count = len(configuration.accounts)
+            self.log.info("reloaded %s: %d registrations", options.config, count)
             del configuration
             self._tidy()
-            return warnings
+            return count, warnings
 
     # --- the control socket ----------------------------------------------------------------------------------------
 
@@ -217,14 +223,16 @@ class Daemon:
         name = request.get("name")
         if name is not None and not isinstance(name, str):
             raise RequestError("name is a string")
+        if self._stopping.is_set() and command != "show":
+            raise RequestError("the daemon is stopping")
         if command == "show":
             async for chunk in self._show(name):
                 yield chunk
         elif command in ("register", "unregister") and name is not None:
             yield _line({"ok": True, "text": self._send(command, name)})
         elif command == "reload":
-            notes = await self.reload()
-            yield _line({"ok": True, "text": f"{len(self.agent.names())} registrations", "notes": notes})
+            count, notes = await self.reload()
+            yield _line({"ok": True, "text": f"{count} registrations", "notes": notes})
         elif command == "trace" and name is not None:
             async for chunk in self._trace(name):
                 yield chunk

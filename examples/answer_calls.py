@@ -1,0 +1,25 @@
+"""Take the calls that a registration brings: this bot is always busy.
+
+python examples/answer_calls.py sip:alice@example.com secret
+"""
+
+import asyncio
+import sys
+
+from sipcore import InboundRequest
+from sipcore_asyncio import Account, Registration, registered
+
+
+def on_request(registration: Registration, request: InboundRequest) -> None:
+    print(request.request.method, "from", request.request.get("from"))
+    registration.respond(request, 486, "Busy Here")
+
+
+async def main() -> None:
+    account = Account(sys.argv[1], password=sys.argv[2])
+    async with registered(account, handles={"INVITE"}, on_request=on_request) as registration:
+        print(registration.status.state)
+        await asyncio.Event().wait()
+
+
+asyncio.run(main())
