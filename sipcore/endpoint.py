@@ -292,9 +292,10 @@ class Endpoint(ABC):
         self.timers.disarm(flow)
         flow.open = False
         waiting, flow.waiting = flow.waiting, []
+        # Forgotten first: who is told that it failed may ask for a flow of the same kind at once.
+        self.on_flow_end(flow, error, now)
         for user in waiting:
             user.on_flow_failed(flow, error, now)
-        self.on_flow_end(flow, error, now)
 
     def _receive_datagram(self, flow: Flow, data: bytes, source: Address | None, now: float) -> None:
         # Keep-alives of all kinds: CRLFs (RFC 5626 section 4.4.1), and the NUL bytes that some NAT helpers send.

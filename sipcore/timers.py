@@ -39,12 +39,14 @@ class Timers:
 
     def arm(self, timed: Timed, when: float) -> None:
         """Call `timed.on_due` at `when`, instead of whatever was armed before."""
-        if timed.due is not None:
-            self._bury()
+        again = timed.due is not None
         self._key = key = self._key + 1
         timed.due = when
         timed.due_key = key
         heappush(self._heap, (when, key, timed))
+        if again:
+            # Only now, since the heap may be rebuilt and must not keep the old entry for a valid one.
+            self._bury()
 
     def disarm(self, timed: Timed) -> None:
         """Forget the deadline of `timed`, if it has one."""

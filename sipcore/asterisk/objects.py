@@ -233,7 +233,9 @@ class _Builder:
                 uri = parse_name_addr(route).uri
             except RemoteProtocolError:
                 expected = "a route such as <sip:proxy.example.com\\;lr>"
-                raise ConfigError("outbound_proxy", item, expected, where=values.where("outbound_proxy")) from None
+                raise ConfigError(
+                    "outbound_proxy", redact_uri(item), expected, where=values.where("outbound_proxy")
+                ) from None
             if uri.get("lr") is None:
                 values.warn_about("outbound_proxy", "has no \\;lr, so the proxy is asked to route strictly (RFC 2543)")
             routes.append(route)

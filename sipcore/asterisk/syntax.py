@@ -115,6 +115,8 @@ class _Reader:
         self.warnings = warnings
         self.shared = shared
         self.parents = _parents(text)
+        # Of most files the whole text passes at once, so that its lines need no check of their own.
+        self.printable = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ").isprintable()
         self.by_name: dict[str, _Draft] = {}
         self.complete: list[_Draft] = []
         self.current: _Draft | None = None
@@ -142,7 +144,7 @@ class _Reader:
         if not line:
             return
         # Tabs stand between names and values; one within a value is for the value's own check to judge.
-        if not check_line(line.replace("\t", " ")):
+        if not self.printable and not check_line(line.replace("\t", " ")):
             bad = next(character for character in line if character != "\t" and not check_line(character))
             raise self.fault("line", f"holds the character {_name(bad)}, which no value can carry", number)
         if line[0] == "[":

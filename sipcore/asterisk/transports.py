@@ -5,6 +5,7 @@ from __future__ import annotations
 from sipcore.asterisk.options import Values
 from sipcore.config import Transport
 from sipcore.errors import ConfigError, RemoteProtocolError
+from sipcore.redact import redact_uri
 from sipcore.syntax.grammar import parse_uint
 from sipcore.syntax.headers import parse_name_addr
 from sipcore.values import Address, Protocol
@@ -42,7 +43,7 @@ def next_hop(hop: str, option: str, values: Values) -> tuple[Protocol | None, in
         return None, None  # the account's own check says it better
     where = values.where(option)
     if uri.secure:
-        raise ConfigError(option, values.text(option), "sips and TLS are not supported yet", where=where)
+        raise ConfigError(option, redact_uri(values.text(option)), "sips and TLS are not supported yet", where=where)
     literal = 6 if uri.host.startswith("[") else 4 if uri.host.replace(".", "").isdecimal() else None
     parameter = uri.get("transport")
     if parameter is None:
@@ -51,7 +52,9 @@ def next_hop(hop: str, option: str, values: Values) -> tuple[Protocol | None, in
         return Protocol(parameter.upper()), literal
     except ValueError:
         later = "not supported yet" if parameter.lower() in _LATER_PROTOCOLS else "not a transport"
-        raise ConfigError(option, values.text(option), f"transport={parameter} is {later}", where=where) from None
+        raise ConfigError(
+            option, redact_uri(values.text(option)), f"transport={parameter} is {later}", where=where
+        ) from None
 
 
 def family(transport: Transport) -> int | None:

@@ -206,6 +206,8 @@ class Exchange(FlowUser):
     def _address(self, flow: Flow, host: str, now: float) -> None:
         assert flow.local is not None
         assert self.target is not None
+        # A zone means nothing to anybody else (RFC 4007 section 11.2).
+        host = host.partition("%")[0]
         port = flow.local[1]
         if flow.reliable:
             listener = self.network.listening.get(self.target.transport)

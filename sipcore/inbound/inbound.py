@@ -177,7 +177,7 @@ class Inbound:
 
 
 def _check(status: int, reason: str | None, headers: list[tuple[str, str]], body: bytes) -> None:
-    if isinstance(status, bool) or not 100 <= status <= 699:
+    if not 100 <= status <= 699:
         raise LocalProtocolError(f"not a status code: {status}")
     if reason is not None and not check_line(reason):
         raise LocalProtocolError(f"not a reason phrase: {visible(reason)}")

@@ -63,9 +63,15 @@ class Lane:
         while self._waiting and self.young < WINDOW:
             heappop(self._waiting)[3].on_turn(now)
 
-    def waiting(self) -> list[Paced]:
-        """Who waits, in no order."""
-        return [entry[3] for entry in self._waiting]
+    def close(self) -> list[Paced]:
+        """Let nobody in any more; returns who was waiting, in no order."""
+        waiting, self._waiting = self._waiting, []
+        return [entry[3] for entry in waiting]
+
+    @property
+    def crowded(self) -> bool:
+        """True when somebody waits."""
+        return bool(self._waiting)
 
     @property
     def idle(self) -> bool:
@@ -92,9 +98,9 @@ class Pacer:
 
     def waits(self, flow: int) -> bool:
         """True when somebody waits for his turn on the flow."""
-        return any(lane.waiting() for key, lane in self._lanes.items() if key[0] == flow)
+        return any(lane.crowded for key, lane in self._lanes.items() if key[0] == flow)
 
     def flow_ended(self, flow: int) -> list[Paced]:
         """Forget the lanes of a flow; returns who was waiting in them."""
         keys = [key for key in self._lanes if key[0] == flow]
-        return [paced for key in keys for paced in self._lanes.pop(key).waiting()]
+        return [paced for key in keys for paced in self._lanes.pop(key).close()]

@@ -117,6 +117,9 @@ class Attempt:
         else:
             policy = registration.account.profile.auth
             credentials = self._auth.preemptive("REGISTER", request_uri, b"", random, policy)
+            if credentials and any(session.nc == 1 and session.sent for session in self._auth.sessions):
+                # A nonce that came with the last 2xx has not been tried either, so it is one of the answers.
+                self._answers += 1
         self.credentials_sent = bool(credentials)
         aor, call_id, cseq = registration.aor, registration.call_id, registration.cseq
         from_value = f"{aor};tag={registration.tag}"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sipcore.errors import RemoteProtocolError
 from sipcore.registration.machine import Registration
+from sipcore.registration.too_brief import MAX_MIN_EXPIRES
+from sipcore.syntax.grammar import check_line, is_token
+from sipcore.syntax.headers import parse_contacts
 
 __all__ = ["recall", "remember"]
 
@@ -12,10 +16,14 @@ CSEQ_BLOCK = 1000
 """CSeq is remembered rounded up to the next block, so that what was sent after the last snapshot is never sent
 again."""
 
+LONGEST = float(2**32)
+"""Seconds; no registrar can grant more, so a binding that ends later was never made."""
+
 
 def remember(registration: Registration, now: float, wall: float) -> dict[str, object]:
     """The record of one registration: values that JSON can hold. `wall` is the wall clock at `now`."""
     expires_at = registration.expires_at
+    raised = registration.expires > (registration.account.expires or 0)
     return {
         "aor": registration.account.aor,
         "registrar": registration.account.registrar,
@@ -23,7 +31,8 @@ def remember(registration: Registration, now: float, wall: float) -> dict[str, o
         "cseq": (registration.cseq // CSEQ_BLOCK + 1) * CSEQ_BLOCK,
         "line": registration.line,
         "contact": registration.bound,
-        "expires": registration.expires,
+        # Only what a 423 made of it: otherwise the account is asked again, which may say less by then.
+        "expires": registration.expires if raised else None,
         "expires_at": None if expires_at is None else wall + (expires_at - now),
     }
 
@@ -38,16 +47,28 @@ def recall(registration: Registration, record: Mapping[str, object], then: float
     call_id, cseq, line = record.get("call_id"), record.get("cseq"), record.get("line")
     if (record.get("aor"), record.get("registrar")) != (account.aor, account.registrar):
         return
-    if not isinstance(call_id, str) or not call_id or not isinstance(cseq, int) or not 0 <= cseq < 2**31 - 1:
+    # What is remembered goes on the wire again, and whatever keeps it may have been written to.
+    if not isinstance(call_id, str) or not is_token(call_id) or not isinstance(cseq, int) or not 0 <= cseq < 2**31 - 1:
         return
     registration.call_id = call_id
     registration.cseq = cseq
-    if isinstance(line, str) and line and account.line:
+    if isinstance(line, str) and is_token(line) and account.line:
         registration.line = line
     contact, expires_at, expires = record.get("contact"), record.get("expires_at"), record.get("expires")
-    if isinstance(expires, int) and expires > registration.expires:
+    if isinstance(expires, int) and registration.expires < expires <= MAX_MIN_EXPIRES:
         registration.expires = expires
-    if isinstance(contact, str) and contact.startswith("<") and isinstance(expires_at, int | float):
+    if isinstance(contact, str) and _is_contact(contact) and isinstance(expires_at, int | float):
         until = then + (float(expires_at) - wall)
-        if until > now:
+        if now < until <= now + LONGEST:
             registration.adopt(contact, until)
+
+
+def _is_contact(text: str) -> bool:
+    """True for exactly one Contact in the form in which we write it."""
+    if not text.startswith("<") or not check_line(text):
+        return False
+    try:
+        contacts = parse_contacts([text])
+        return isinstance(contacts, tuple) and len(contacts) == 1 and contacts[0].uri.scheme == "sip"
+    except RemoteProtocolError:
+        return False

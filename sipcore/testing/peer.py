@@ -132,6 +132,25 @@ class ScriptedPeer:
         for connection in connections:
             connection.close(error)
 
+    def write(self, request: Request, answer: Answer, source: Address | None = None) -> bytes:
+        """The bytes of an answer to a request; `source` is where the request came from, if the Via is to say so."""
+        # Written by hand and not by the rooms under test, so that a fault there is not hidden by its mirror image here.
+        lines = [f"SIP/2.0 {answer.status} {reason_phrase(answer.status) if answer.reason is None else answer.reason}"]
+        for name, value in request.headers:
+            lower = name.lower()
+            if lower == "via" and source is not None:
+                text = value.replace(";rport;", f";rport={source[1]};", 1)
+                lines.append(f"Via: {text};received={source[0]}")
+            elif lower == "to" and answer.status > 100:
+                lines.append(f"To: {value};tag=peer{self._numbers}")
+            elif lower in ("via", "from", "to", "call-id", "cseq"):
+                lines.append(f"{name}: {value}")
+        lines.extend(self._fill(line, request) for line in answer.headers)
+        if answer.contact is not None:
+            lines.append(f"Contact: {self._fill(answer.contact, request)}")
+        data = ("\r\n".join([*lines, "Content-Length: 0"]) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+        return data if answer.edit is None else answer.edit(data)
+
     # --- the network -----------------------------------------------------------------------------------------------
 
     def on_datagram(self, datagram: Datagram) -> None:
@@ -204,28 +223,8 @@ class ScriptedPeer:
         if step is None:
             return _Answered((), b"", 0.0, False)
         answer = Answer(step) if isinstance(step, int) else step
-        provisional = tuple(self._write(request, source, Answer(code)) for code in answer.provisional)
-        final = self._write(request, source, answer)
-        if answer.edit is not None:
-            final = answer.edit(final)
-        return _Answered(provisional, final, answer.delay, answer.close)
-
-    def _write(self, request: Request, source: Address, answer: Answer) -> bytes:
-        # Written by hand and not by the rooms under test, so that a fault there is not hidden by its mirror image here.
-        lines = [f"SIP/2.0 {answer.status} {reason_phrase(answer.status) if answer.reason is None else answer.reason}"]
-        for name, value in request.headers:
-            lower = name.lower()
-            if lower == "via":
-                text = value.replace(";rport;", f";rport={source[1]};", 1)
-                lines.append(f"Via: {text};received={source[0]}")
-            elif lower == "to" and answer.status > 100:
-                lines.append(f"To: {value};tag=peer{self._numbers}")
-            elif lower in ("from", "to", "call-id", "cseq"):
-                lines.append(f"{name}: {value}")
-        lines.extend(self._fill(line, request) for line in answer.headers)
-        if answer.contact is not None:
-            lines.append(f"Contact: {self._fill(answer.contact, request)}")
-        return ("\r\n".join([*lines, "Content-Length: 0"]) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+        provisional = tuple(self.write(request, Answer(code), source) for code in answer.provisional)
+        return _Answered(provisional, self.write(request, answer, source), answer.delay, answer.close)
 
     def _fill(self, text: str, request: Request) -> str:
         contacts = request.values("contact")

@@ -429,6 +429,10 @@ def at5(line: str, message: str) -> tuple[str, str]:
         (f"[a]\ntype = auth\nusername = a\npassword_digest = SHA1:{CANARY}\n", "p.conf:4: password_digest: needs MD5:, SHA-256: or SHA-512-256: before the digest"),
         ("[a]\ntype = auth\nusername = a\npassword = b\nsupported_algorithms_uac = SHA1\n", "p.conf:5: supported_algorithms_uac = 'SHA1': one of MD5, SHA-256, SHA-512-256"),
         (f"[a]\ntype = auth\nusername = a\npassword_digest = {'0' * 32}\nsupported_algorithms_uac = SHA-256\n", "p.conf:5: supported_algorithms_uac = 'SHA-256': there is neither a password nor a password_digest for SHA-256"),
+        # passwords in URIs are secrets, too
+        at5(f"outbound_proxy = sip:p:{CANARY}@h h", "outbound_proxy = 'sip:p:***@h h': a route such as <sip:proxy.example.com\\;lr>"),
+        (GOOD.replace("sip:sip.", f"sips:u:{CANARY}@sip."), "p.conf:3: server_uri = 'sips:u:***@sip.example.com': sips and TLS are not supported yet"),
+        (GOOD.replace("sip:sip.example.com", f"sip:u:{CANARY}@h\\;transport=ws"), "p.conf:3: server_uri = 'sip:u:***@h;transport=ws': transport=ws is not supported yet"),
         # CR in the middle of a value: the reader's own check
         (GOOD + "user_agent = a\rX-Evil: 1\n", "p.conf:5: line: holds the character U+000D, which no value can carry"),
     ],

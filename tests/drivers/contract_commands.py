@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -198,13 +199,14 @@ class CommandContract(Contract):
         agent = Script()
 
         def on_event(event: Any) -> None:
-            mail.put(event)
+            mail.put(event.text)
             if event.text == "first":
                 driver.feed(agent.put, Told(text="third"))
+                mail.put("end of first")
 
         async with self.platform.drive(agent, on_event) as driver:
             driver.feed(agent.put, Told(text="first"), Told(text="second"))
-            assert [(await mail.get()).text for _ in range(3)] == ["first", "second", "third"]
+            assert [await mail.get() for _ in range(4)] == ["first", "end of first", "second", "third"]
 
     @scenario
     async def test_run_ends_when_the_agent_is_closed(self) -> None:
@@ -213,6 +215,25 @@ class CommandContract(Contract):
         agent.on_input = lambda item: agent.close(now=item.now)
         await self.platform.run_driver(self.platform.package.Driver(agent))
         assert agent.closed
+
+    @scenario
+    async def test_run_ends_when_all_that_was_queued_has_left(self) -> None:
+        count = 2**24
+        mail = self.platform.mailbox()
+        agent = Script(mail.put)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            remote = server.getsockname()
+            agent.put(OpenFlow(flow=1, protocol=TCP, local=None, remote=remote), now=0.0)
+
+            def on_input(item: Input) -> None:
+                assert item.name == "flow_opened"
+                agent.put(Transmit(flow=1, data=b"x" * count), CloseFlow(flow=1), now=item.now)
+                agent.close(now=item.now)
+
+            agent.on_input = on_input
+            reader = _Reader(server)
+            await self.platform.run_driver(self.platform.package.Driver(agent))
+            assert await self.platform.elsewhere(reader.total) == count
 
     @scenario
     async def test_what_a_handler_raises_ends_run_as_itself(self) -> None:
@@ -237,6 +258,23 @@ class CommandContract(Contract):
         agent.deadline = 0.0
         with pytest.raises(Boom):
             await self.platform.run_driver(self.platform.package.Driver(agent))
+
+
+class _Reader:
+    """Accepts one connection and reads it to its end, in a thread."""
+
+    def __init__(self, server: socket.socket) -> None:
+        self._count = 0
+        self._thread = threading.Thread(target=self._run, args=(server,))
+        self._thread.start()
+
+    def total(self) -> int:
+        """How many bytes came."""
+        self._thread.join(30)
+        return self._count
+
+    def _run(self, server: socket.socket) -> None:
+        self._count = _read_all(server.accept()[0])
 
 
 def _fill(driver: Any, agent: Script) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -237,6 +238,26 @@ def test_names_go_to_a_thread_and_come_back_in_the_loop(driver: Stub, agent: Scr
     driver.called.wait(30)
     driver.calls.pop()()
     assert inputs == [Input("resolved", (7, (Record("127.0.0.1"),)), 1000.0)]
+
+
+def test_a_literal_is_answered_without_a_thread(driver: Stub, agent: Script, inputs: list[Input]) -> None:
+    driver.feed(agent.put, Resolve(query=7, name="127.0.0.1", kind=RecordKind.A))
+    assert inputs == [Input("resolved", (7, (Record("127.0.0.1"),)), 1000.0)]
+
+
+def test_what_was_sent_last_arrives_although_the_peer_goes_on_talking() -> None:
+    """A close over unread input is a reset, which the peer could see instead of our last bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = sockets.connect_stream(None, server.getsockname())
+        theirs, _ = server.accept()
+        with theirs:
+            theirs.settimeout(10)
+            theirs.sendall(b"unread")
+            select.select([ours], [], [], 10)
+            ours.sendall(b"last")
+            sockets.close_stream(ours)
+            assert theirs.recv(100) == b"last"
+            assert theirs.recv(100) == b""
 
 
 @pytest.mark.parametrize(

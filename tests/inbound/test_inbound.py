@@ -180,6 +180,27 @@ def test_what_cannot_be_understood_is_400(method: str, header: str) -> None:
     assert agent.answer(request(method, without=header, more=f"{header}: {malformed}\r\n")).status == 400
 
 
+@pytest.mark.parametrize(
+    ("to", "senders", "status"),
+    [
+        ("<sip:a@example.com>", ["<sip:a@example.com>;tag=1"], 200),
+        ("<sip:a@example.com>", ["<sip:b@example.com>;tag=1"], 200),
+        ("<sip:a@example.com>", ["<sip:a@example.com>"], 200),
+        ("<sip:a@example.com>;x=1", ["<sip:a@example.com>;x=1;tag=1"], 200),
+        ("<sip:a@example.com>", ["<sip:a@example.com>;tag=1", "<sip:a@example.com>;tag=1"], 400),
+        ("<sip:a@example.com>", ["<sip:a@example.com>;tag=1;tag=2"], 400),
+        ("<sip:a@example.com>;tag=1", ["<sip:a@example.com>;tag=1;tag=2"], 400),
+        ("<sip:a@example.com>", ['<sip:a@example.com>;tag="1'], 400),
+        ("<sip:a@example.com>", ["<sip:a@example.com ;tag=1"], 400),
+        ("<sip:a@example.com>", ["sip:a@example.comxxxxxxxxxx<"], 400),
+    ],
+)
+def test_a_from_like_the_to_is_read_as_carefully_as_any(to: str, senders: list[str], status: int) -> None:
+    """Registrations write both alike but for the tag, and that is recognised without reading the address again."""
+    more = "".join(f"From: {sender}\r\n" for sender in senders)
+    assert Agent().answer(request(to=to, without="From", more=more)).status == status
+
+
 @pytest.mark.requirement("RFC4475-3.1.2.17-01", "RFC4475-3.1.2.18-01")
 def test_a_method_that_differs_from_that_of_cseq_is_400() -> None:
     agent = Agent(handles=["NOTIFY"])
@@ -329,7 +350,7 @@ def test_an_answer_over_a_lost_flow_is_refused() -> None:
     [
         (99, None, [], b"", "status"),
         (700, None, [], b"", "status"),
-        (True, None, [], b"", "status"),
+        (0, None, [], b"", "status"),
         (200, "a\r\nX: y", [], b"", "reason"),
         (200, "a\0", [], b"", "reason"),
         (200, None, [("X", "a\r\nY: b")], b"", "header"),
@@ -355,6 +376,15 @@ def test_what_cannot_go_on_the_wire_is_refused_and_nothing_is_sent(
     assert agent.outputs() == []
     agent.inbound.respond(event, 200, now=1.0)
     assert [response_in(output).status for output in agent.outputs()] == [200]
+
+
+def test_a_stream_carries_what_a_datagram_cannot() -> None:
+    agent = Agent(handles=["MESSAGE"], protocol=Protocol.TCP)
+    event = agent.handed(request("MESSAGE"))
+    agent.inbound.respond(event, 699, headers=[("c", "text/plain")], body=b"x" * 65536, now=1.0)
+    (output,) = agent.outputs()
+    assert isinstance(output, Transmit)
+    assert len(output.data) > 65536
 
 
 @pytest.mark.parametrize("handles", [["A B"], ["MESSAGE\r\n"], [""]])

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import selectors
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.programs import ENVIRONMENT, FAIL_SAFE, Program
+
 __all__ = ["Daemon", "pjsip_conf"]
 
-FAIL_SAFE = 60.0
-"""Seconds without what a test waits for; all of it comes within a few."""
-
-TOP = Path(__file__).parent.parent.parent
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": os.pathsep.join(str(TOP / part) for part in (".", "drivers/trio", "drivers/asyncio", "drivers/sync")),
-    "PYTHONWARNINGS": "error",
-}
+MODULE = ("-m", "sipcore_trio.daemon")
 
 
-class Daemon:
+class Daemon(Program):
     """`sipcore run` with a configuration. A context manager; leaving kills what is still there."""
 
     def __init__(self, directory: Path, config: str) -> None:
@@ -37,48 +28,21 @@ class Daemon:
         self.config.write_text(config)
         # Unix sockets have short names only; pytest's directories are too deep.
         self._short = tempfile.mkdtemp(prefix="sipcore-")
-        self._control = os.path.join(self._short, "control")
-        self._log = b""
-        self._seen = 0
+        self._control = ("--control", os.path.join(self._short, "control"))
+        super().__init__(*MODULE, "run", "-c", str(self.config), *self._control, "--log-level", "debug")
 
     def __enter__(self) -> Daemon:
-        self._process = subprocess.Popen(
-            _command("run", "-c", str(self.config), "--control", self._control, "--log-level", "debug"),
-            env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        super().__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stderr is not None
-        self._process.stderr.close()
+        super().__exit__()
         shutil.rmtree(self._short, ignore_errors=True)
-
-    def line(self, *words: str) -> str:
-        """The next line of the log that holds all these words."""
-        assert self._process.stderr is not None
-        until = time.monotonic() + FAIL_SAFE
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stderr, selectors.EVENT_READ)
-            while True:
-                while (end := self._log.find(b"\n", self._seen)) >= 0:
-                    text = self._log[self._seen : end].decode()
-                    self._seen = end + 1
-                    if all(word in text for word in words):
-                        return text
-                left = until - time.monotonic()
-                data = os.read(self._process.stderr.fileno(), 65536) if left > 0 and selector.select(left) else b""
-                assert data, f"no line with {words} in the log:\n{self._log.decode()}"
-                self._log += data
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another `sipcore` command against this daemon."""
         return subprocess.run(
-            _command(*arguments, "--control", self._control),
+            [sys.executable, *MODULE, *arguments, *self._control],
             env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -94,8 +58,8 @@ class Daemon:
 
     def terminate(self) -> int:
         """SIGTERM; returns the exit status."""
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(FAIL_SAFE)
+        self.signal(signal.SIGTERM)
+        return self.wait()
 
 
 def pjsip_conf(registrar: str, protocol: str, *, password: str = "secret") -> str:
@@ -124,7 +88,3 @@ expiration = 12
 max_random_initial_delay = 0
 retry_interval = 1
 """
-
-
-def _command(*arguments: str) -> Sequence[str]:
-    return [sys.executable, "-m", "sipcore_trio.daemon", *arguments]

@@ -614,6 +614,12 @@ def test_no_record_route_and_no_6xx(bench: Bench) -> None:
 # --- policy ----------------------------------------------------------------------------------------------------------
 
 
+def test_the_policy_takes_what_is_just_possible() -> None:
+    RegistrarPolicy(nonce_lifetime=1, min_expires=1, max_expires=1, default_expires=1, max_contacts=1)
+    longest = 2**32 - 1
+    RegistrarPolicy(nonce_lifetime=longest, max_expires=longest, default_expires=longest, max_contacts=64)
+
+
 def test_the_policy_says_what_it_cannot_use() -> None:
     for options in (
         {"domains": ("a b",)},

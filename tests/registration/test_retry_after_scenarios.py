@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import pytest
 
 from sipcore.events import Rejected
@@ -11,7 +14,7 @@ from sipcore.values import State
 from tests.accounts import account
 
 
-def retry_after(status: int, value: object, **options: object) -> tuple[Line, Rejected]:
+def retry_after(status: int, value: object, **options: Any) -> tuple[Line, Rejected]:
     line = Line(
         account(**{"max_random_initial_delay": 0, **options}), script=[Answer(status, (f"Retry-After: {value}",))]
     )
@@ -90,7 +93,7 @@ def test_a_short_one_keeps_the_gap(profile: Profile) -> None:
     line.register(until=60.0)
     times = [item.at for item in line.peer.received]
     assert 40 <= len(times) <= 61
-    assert all(after - before >= 1.0 - 1e-9 for before, after in zip(times, times[1:], strict=False))
+    assert all(after - before >= 1.0 - 1e-9 for before, after in pairwise(times))
 
 
 def test_jssip_does_not_look_at_it() -> None:

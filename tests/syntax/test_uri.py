@@ -117,6 +117,15 @@ def test_the_password_is_written_but_never_shown() -> None:
     uri = Uri.parse("sip:alice:hunter2@h")
     assert str(uri) == "sip:alice:hunter2@h"
     assert "hunter2" not in repr(uri)
+    assert "hunter2" not in repr(Uri.parse("https://alice:hunter2@h/"))
+
+
+def test_a_uri_is_a_value() -> None:
+    uri = Uri.parse("sip:alice@h")
+    assert hash(uri) == hash(Uri(scheme="sip", user="alice", host="h"))
+    with pytest.raises(AttributeError):
+        uri.host = "other"  # type: ignore[misc]
+    assert not hasattr(uri, "__dict__")
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,17 @@ def test_what_is_over_is_forgotten_in_one_sweep(bench: Bench) -> None:
     assert bench.next_deadline() is None
 
 
+def test_what_ends_later_is_kept_and_swept_later(bench: Bench) -> None:
+    bench.answer(bench.take(0.0, request()), 200, 0.0)
+    via = "SIP/2.0/UDP pc.example;branch=z9hG4bK2"
+    late = bench.answer(bench.take(10.0, request(via=via)), 200, 10.0)
+    bench.sent(until=34.0)
+    assert len(bench.table) == 1
+    assert bench.next_deadline() == 42.0 + server.SWEEP_INTERVAL
+    assert bench.take(41.9, request(via=via)) is None
+    assert [data for data, _ in bench.sent()] == [late]
+
+
 # --- matching --------------------------------------------------------------------------------------------------------
 
 
@@ -243,7 +254,7 @@ def test_equal_devices_behind_two_nats_are_two_clients(bench: Bench) -> None:
 
 @pytest.mark.requirement("RFC3261-17.2.3-01", "RFC3261-20.42-02")
 def test_without_the_cookie_the_rule_of_rfc_2543_holds(bench: Bench) -> None:
-    old = "SIP/2.0/UDP pc.example:5070;branch=1"
+    old = "SIP/2.0/UDP pc.example:5070;branch=1234567890"
     assert bench.take(0.0, request(via=old)) is not None
     assert bench.take(0.0, request(via=old)) is None
     for changed in (
@@ -282,7 +293,8 @@ def test_unreadable_identities_raise_the_documented_error(bench: Bench) -> None:
 @pytest.mark.parametrize("protocol", Protocol)
 def test_a_100_is_due_when_the_client_has_slowed_down(protocol: Protocol) -> None:
     bench = Bench(protocol)
-    bench.take(0.0, request(more="Timestamp: 54\r\n"))
+    transaction = bench.take(0.0, request(more="Timestamp: 54\r\n"))
+    assert transaction is not None
     assert bench.sent(until=3.499) == []
     ((data, _),) = bench.sent(until=3.5)
     trying = parse_message(data)
@@ -290,6 +302,7 @@ def test_a_100_is_due_when_the_client_has_slowed_down(protocol: Protocol) -> Non
     assert trying.status == 100
     assert trying.to.tag is None
     assert trying.get("timestamp") == "54"
+    assert transaction.state is ServerState.PROCEEDING
     assert bench.sent(until=31.9) == []
 
 
@@ -301,7 +314,8 @@ def test_no_100_on_udp_before_its_time_and_no_other_1xx_ever(bench: Bench) -> No
             bench.answer(transaction, status, now)
     bench.answer(transaction, 100, 3.5)
     stream = Bench(Protocol.TCP)
-    stream.answer(stream.take(0.0, request()), 100, 0.0)
+    trying = stream.answer(stream.take(0.0, request()), 100, 0.0)
+    assert [data for data, _ in stream.sent(until=31.0)] == [trying], "no second one when it would be due"
 
 
 @pytest.mark.requirement("RFC4320-4.2-02")
@@ -360,12 +374,14 @@ def test_a_lost_flow_ends_the_transaction() -> None:
 
 def test_a_copy_over_a_new_flow_is_new_when_the_old_flow_is_gone() -> None:
     bench = Bench(Protocol.TCP)
-    bench.take(0.0, request())
+    old = bench.take(0.0, request())
+    assert old is not None
     bench.flow_closed(bench.flow.id, now=1.0)
     bench.flow = bench.open_flow(Protocol.TCP, local=None, remote=CLIENT, server_name=None, until=32.0)
     bench.flow_opened(bench.flow.id, LOCAL, CLIENT, now=1.0)
     assert bench.take(2.0, request()) is not None
     assert len(bench.table) == 1
+    assert old.state is ServerState.TERMINATED
 
 
 def test_a_transaction_is_found_by_its_very_request_while_it_is_open(bench: Bench) -> None:
@@ -404,25 +420,28 @@ def test_an_invite_rings_as_long_as_the_application_says_so(bench: Bench) -> Non
     assert len(bench.table) == 0
 
 
-def test_an_invite_has_the_ack_to_its_refusal_absorbed(bench: Bench) -> None:
-    refused = bench.answer(bench.take(0.0, request("INVITE")), 486, 0.0)
+@pytest.mark.parametrize("status", [300, 408, 699])
+@pytest.mark.parametrize("protocol", Protocol)
+def test_an_invite_has_the_ack_to_its_refusal_absorbed(protocol: Protocol, status: int) -> None:
+    bench = Bench(protocol)
+    source = CLIENT if protocol is Protocol.UDP else bench.flow.remote
+    refused = bench.answer(bench.take(0.0, request("INVITE")), status, 0.0)
     assert bench.take(0.5, request("INVITE")) is None
     assert [data for data, _ in bench.sent()] == [refused, refused]
     ack = parse_message(request("ACK", to=f"<sip:alice@example.com>;tag={TAG}"))
     assert isinstance(ack, Request)
-    assert bench.table.absorb_ack(ack, CLIENT, 1.0)
-    assert bench.table.absorb_ack(ack, CLIENT, 31.9)
-    assert not bench.table.absorb_ack(ack, CLIENT, 32.0)
+    assert bench.table.absorb_ack(ack, source, 1.0)
+    assert bench.table.absorb_ack(ack, source, 31.9)
+    assert not bench.table.absorb_ack(ack, source, 32.0)
 
 
 @pytest.mark.parametrize("protocol", Protocol)
 def test_the_ack_to_a_2xx_is_not_absorbed_even_with_its_branch(protocol: Protocol) -> None:
     bench = Bench(protocol)
-    source = None if protocol.reliable else CLIENT
-    bench.answer(bench.take(0.0, request("INVITE")), 200, 0.0)
+    bench.answer(bench.take(0.0, request("INVITE")), 299, 0.0)
     ack = parse_message(request("ACK"))
     assert isinstance(ack, Request)
-    assert not bench.table.absorb_ack(ack, source, 0.1)
+    assert not bench.table.absorb_ack(ack, CLIENT, 0.1)
 
 
 def test_the_ack_of_a_client_of_rfc_2543_is_absorbed(bench: Bench) -> None:

@@ -74,12 +74,10 @@ class Datagrams:
         for turn in range(DATAGRAMS):
             try:
                 data, source = recvfrom(MAX_DATAGRAM)
-            except BlockingIOError:
+            except OSError:
+                # Nothing more to read; or there never was, and what woke us is a report of ICMP.
                 if turn == 0:
                     self._reports()
-                break
-            except OSError:
-                self._reports()
                 break
             receive(number, data, self._source(source) if ipv6 else source, now=now)
         driver.drain()

@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="default: info; refreshes are debug")
     run.add_argument(
-        "--stop-within", type=_seconds, default=10.0, metavar="S", help="how long un-registering may take (10)"
+        "--stop-within", type=_seconds, metavar="S", help="how long un-registering may take (10, and 1 for every 500)"
     )
 
     show = commands.add_parser("show", help="show registrations", allow_abbrev=False)

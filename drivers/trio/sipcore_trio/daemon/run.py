@@ -44,6 +44,13 @@ EVERY = "*all"
 STATUSES_PER_CHUNK = 100
 """Statuses rendered without giving way to the registrations themselves."""
 
+STOP_WITHIN = 10.0
+"""Seconds for the answers to un-REGISTER when nobody says how many: less than systemd waits before it kills, and enough
+for three copies of each."""
+
+STOPS_PER_SECOND = 500
+"""A second more for each so many registrations: few registrars are slower than that."""
+
 TRACE_BUFFER = 256
 """Messages kept for a client that does not read; past it they are left out, and that is told."""
 
@@ -164,11 +171,12 @@ class Daemon:
         registered = len(self.agent.names())
         self.log.info("stopping: removing the bindings of %d registrations", registered)
         self.driver.feed(self.agent.close)
-        with trio.move_on_after(self.options.stop_within):
+        bound = self.options.stop_within or STOP_WITHIN + registered / STOPS_PER_SECOND
+        with trio.move_on_after(bound):
             await self._stopped.wait()
         left = len(self.agent.names())
         if left:
-            self.log.warning("stopped: %d removals were not answered within %g s", left, self.options.stop_within)
+            self.log.warning("stopped: %d removals were not answered within %g s", left, bound)
         elif self._failed_removals:
             self.log.warning("stopped: %d removals failed", self._failed_removals)
         else:
