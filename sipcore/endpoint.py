@@ -20,7 +20,7 @@ from sipcore.errors import LimitExceeded, LocalProtocolError, RemoteProtocolErro
 from sipcore.events import Event, MessageDropped
 from sipcore.flows import Flow, FlowHost
 from sipcore.syntax.framing import KeepAlive, StreamFramer
-from sipcore.syntax.limits import MAX_DATAGRAM
+from sipcore.syntax.limits import MAX_DATAGRAM, MAX_KEEPALIVES
 from sipcore.syntax.message import Request, Response, parse_message
 from sipcore.timers import Timers
 from sipcore.values import Address, Protocol
@@ -30,9 +30,6 @@ __all__ = ["Endpoint", "Listener"]
 MAX_PENDING_DROPS = 1024
 """Distinct (cause, source) pairs kept while nobody fetches outputs; past it the source is left out, so that a flood
 from forged addresses cannot fill the memory."""
-
-MAX_KEEPALIVES_PER_SECOND = 64
-"""CRLF pings answered on one stream within a second; more is a flood (RFC 5626 section 4.4.1 asks for one in 95 s)."""
 
 INCOMPLETE_MESSAGE_TIMEOUT = 32.0
 """Seconds that a stream may leave a message unfinished: as long as a transaction lasts (RFC 3261, 64*T1)."""
@@ -345,7 +342,7 @@ class Endpoint(ABC):
             flow.keepalives_since = now
             flow.keepalives = 0
         flow.keepalives += 1
-        if flow.keepalives > MAX_KEEPALIVES_PER_SECOND:
+        if flow.keepalives > MAX_KEEPALIVES:
             self.drop("too many keep-alives", flow.id, flow.remote)
         else:
             self.transmit(flow, PONG, None)

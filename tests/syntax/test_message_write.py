@@ -73,10 +73,24 @@ def test_parse_and_build_are_inverse(data: bytes) -> None:
 
 @pytest.mark.requirement("RFC3261-20.14-01", "RFC3261-7.3.1-03", "RFC3261-7.1-04")
 def test_the_canonical_form() -> None:
-    request = Request("NOTIFY", "sip:a@h", [("Call-ID", "x"), ("content-length", "99"), ("L", "98")], "ä".encode())
+    request = Request(
+        "NOTIFY",
+        "sip:a@h",
+        [("Call-ID", "x"), ("content-length", "99"), ("L", "98"), ("CONTENT-length", "97")],
+        "ä".encode(),
+    )
     assert bytes(request) == b"NOTIFY sip:a@h SIP/2.0\r\nCall-ID: x\r\nContent-Length: 2\r\n\r\n\xc3\xa4"
     assert request.content_length == 2
-    assert bytes(Response(200, "OK")) == b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"
+    for status in (100, 200, 699):
+        assert bytes(Response(status, "OK")) == f"SIP/2.0 {status} OK\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+def test_messages_are_values() -> None:
+    assert parse_message(OK) == parse_message(OK)
+    assert parse_message(OK) != parse_message(REGISTER)
+    assert parse_message(OK) != OK
+    with pytest.raises(AttributeError):
+        parse_message(OK).body = b""  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("bad", ["a\r\nEvil: 1", "a\nb", "a\rb", "a\0b", "\r\n", "a\r\n b"])
@@ -164,6 +178,13 @@ def test_a_built_message_is_edited_like_a_received_one() -> None:
 def test_with_header_refuses_what_is_no_header(name: str, value: str) -> None:
     with pytest.raises(LocalProtocolError):
         parse_message(OK).with_header(name, value)
+
+
+def test_content_length_is_not_edited_even_when_it_is_right() -> None:
+    with pytest.raises(LocalProtocolError):
+        parse_message(OK).with_header("l", "0")
+    with pytest.raises(LocalProtocolError):
+        parse_message(OK).without("Content-Length")
 
 
 def test_with_header_refuses_what_passes_a_limit() -> None:

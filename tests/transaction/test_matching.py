@@ -10,7 +10,7 @@ from sipcore.errors import RemoteProtocolError
 from sipcore.syntax.message import Response, parse_message
 from sipcore.transaction.matching import mismatch
 from sipcore.values import Address, Protocol
-from tests.transaction.test_client import REMOTE, Case
+from tests.transaction.case import REMOTE, Case
 
 VIA = "SIP/2.0/UDP 192.0.2.9:5062;rport;branch=z9hG4bKab"
 FROM = "<sip:alice@example.com>;tag=1"
