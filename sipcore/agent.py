@@ -39,7 +39,8 @@ class UserAgent(Endpoint):
 
     Call its inputs with `now` from one clock, perform the commands and tell the events of `next_output()`, and call
     `handle_deadline` at `next_deadline()`. `random` must be `random.SystemRandom()` in production: branches, tags and
-    cnonces come from it. `handles` names the methods of inbound requests that the application answers itself.
+    cnonces come from it. `handles` names the methods of inbound requests that the application answers itself, and
+    `extensions` the option tags that it understands when a request has them in Require (RFC 3261 section 8.2.2.3).
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class UserAgent(Endpoint):
         *,
         random: Random,
         handles: Iterable[str] = (),
+        extensions: Iterable[str] = (),
         snapshot: Mapping[str, Mapping[str, object]] | None = None,
         now: float = 0.0,
         wall: float = 0.0,
@@ -57,7 +59,11 @@ class UserAgent(Endpoint):
         self.network = Network(self)
         self.handles = frozenset(handles)
         self.inbound = Inbound(
-            self, handles=self.handles, by_line=self._name_of_line, by_contact=self._name_of_contact
+            self,
+            handles=self.handles,
+            extensions=tuple(extensions),
+            by_line=self._name_of_line,
+            by_contact=self._name_of_contact,
         )
         self.allowed = allow(self.handles)
         self._registrations: dict[str, Registration] = {}

@@ -332,7 +332,8 @@ class Endpoint(ABC):
         if flow.open:
             if not framer.pending:
                 self.timers.disarm(flow)
-            elif flow.due is None:
+            elif items or flow.due is None:
+                # What was finished now was not what is unfinished now.
                 self.timers.arm(flow, now + INCOMPLETE_MESSAGE_TIMEOUT)
 
     def _keepalive(self, flow: Flow, item: KeepAlive, now: float) -> None:

@@ -47,16 +47,6 @@ def test_an_example_registers_in_eight_lines_and_ctrl_c_removes_the_binding(code
         registrar.line("200 OK")
 
 
-@pytest.mark.parametrize("driver", ["trio", "asyncio", "sync"])
-def test_the_scripts_in_examples_run(driver: str, registrar: Program) -> None:
-    address = registrar.line("listening on udp:").rpartition("udp:")[2]
-    with Program(str(TOP / "examples" / f"register_{driver}.py"), f"sip:alice@{address}", "secret") as example:
-        example.line("Registered")
-        registrar.line("200 OK")
-        example.signal(signal.SIGINT)
-        registrar.line("200 OK")
-
-
 @pytest.mark.parametrize("page", sorted((TOP / "docs").glob("*.md")), ids=lambda page: page.name)
 def test_the_python_in_docs_runs(page: Path) -> None:
     for code in blocks("python", page.read_text(encoding="utf-8")):

@@ -162,7 +162,9 @@ class Exchange(FlowUser):
 
     def on_flow_open(self, flow: Flow, now: float) -> None:
         """The connection stands."""
-        if not self.over and self.flow is None:
+        if self.over:
+            self.network.idle.released(flow, now)
+        elif self.flow is None:
             self._use(flow, now)
 
     def on_flow_failed(self, flow: Flow, error: str, now: float) -> None:

@@ -59,7 +59,7 @@ def read_grant(response: Response, contact: str, *, asked: int, profile_assumes:
     `profile_assumes` takes an unlisted Contact for granted and `zero_is_asked` believes no grant of 0, as Asterisk
     does. Never raises: a Contact that cannot be read is somebody else's.
     """
-    header = response.expires if response.get("expires") is not None else None
+    header = response.expires
     values = response.get_all("contact")
     # The common case: one Contact, which is ours letter for letter but for what the registrar appended.
     if len(values) == 1 and values[0].startswith(contact):
@@ -92,7 +92,7 @@ def _grant(
     known = [value for value in values if value is not None]
     fallback = asked if header is None else header
     expires = min(known) if known else fallback
-    if expires == 0 and known and zero_is_asked:
+    if expires == 0 and zero_is_asked:
         expires = fallback
     return Grant(listed, others, expires, assumed=not known and header is None)
 

@@ -218,6 +218,7 @@ class Registration:
         self.wanted = Wanted.DOWN
         self.remove_first = False
         self._everything = self._everything or everything
+        self._call_off(now)
         if self.exchange is None:
             self._next(now)
 
@@ -225,6 +226,7 @@ class Registration:
         """Have no binding, then stop for good."""
         self.wanted = Wanted.GONE
         self.remove_first = False
+        self._call_off(now)
         if self.exchange is None:
             self._next(now)
 
@@ -357,6 +359,16 @@ class Registration:
         )
 
     # --- attempts --------------------------------------------------------------------------------------------------
+
+    def _call_off(self, now: float) -> None:
+        """An attempt that has sent nothing yet, because it waits for an address, a connection or its turn, ends here:
+        nobody has heard of it, so nothing has to be undone."""
+        exchange = self.exchange
+        if exchange is not None and exchange.requests == 0:
+            self.exchange = None
+            exchange.cancel()
+            if exchange.flow is not None:
+                self.host.network.idle.released(exchange.flow, now)
 
     def _begin(self, due: float, now: float) -> None:
         removal = self.wanted is not Wanted.UP or self.remove_first

@@ -14,5 +14,16 @@ from __future__ import annotations
 
 from sipcore.transaction.client import ClientTransaction, ClientTransactions, TransactionUser
 from sipcore.transaction.matching import mismatch
+from sipcore.transaction.response import response_target, write_response
+from sipcore.transaction.server import ServerTransaction, ServerTransactions
 
-__all__ = ["ClientTransaction", "ClientTransactions", "TransactionUser", "mismatch"]
+__all__ = [
+    "ClientTransaction",
+    "ClientTransactions",
+    "ServerTransaction",
+    "ServerTransactions",
+    "TransactionUser",
+    "mismatch",
+    "response_target",
+    "write_response",
+]

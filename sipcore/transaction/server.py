@@ -32,8 +32,8 @@ from sipcore.values import Address
 __all__ = ["INVITE", "NON_INVITE", "ServerState", "ServerTransaction", "ServerTransactions", "ServerTrigger"]
 
 MAX_SERVER_TRANSACTIONS: Final = 32768
-"""Transactions kept at once: 1 000 requests in a second for the 32 s of timer J. Each costs about 1.5 KiB, so that a
-flood is held to 50 MiB; past it the oldest answer is forgotten first, whose client has most likely received it."""
+"""Transactions kept at once: 1 000 requests in a second for the 32 s of timer J. Each costs about 1 KiB, so that a
+flood is held to 32 MiB; past it the oldest answer is forgotten first, whose client has most likely received it."""
 
 INVITE_PATIENCE: Final = 240.0
 """Seconds after which an INVITE is forgotten that the application says nothing about. Proxies give up after a little

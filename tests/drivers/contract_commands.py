@@ -194,6 +194,19 @@ class CommandContract(Contract):
             assert (await mail.find(Input, name="handle_deadline")).now >= due
 
     @scenario
+    async def test_a_deadline_that_the_resolvers_answer_brings_is_kept(self) -> None:
+        async with self.script() as (agent, driver, mail):
+
+            def on_input(item: Input) -> None:
+                if item.name == "resolved":
+                    agent.deadline = item.now + 0.02
+                mail.put(item)
+
+            agent.on_input = on_input
+            driver.feed(agent.put, Resolve(query=1, name="localhost", kind=RecordKind.A))
+            await mail.find(Input, name="handle_deadline")
+
+    @scenario
     async def test_outputs_of_a_handler_come_behind_what_is_queued(self) -> None:
         mail = self.platform.mailbox()
         agent = Script()

@@ -141,14 +141,7 @@ class SyncPlatform(Platform):
     async def drive(self, agent: Agent, on_event: OnEvent | None = None, **options: Any) -> AsyncIterator[Any]:
         driver = sipcore_sync.Driver(agent, on_event, **options)
         raised: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                driver.run()
-            except BaseException as error:
-                raised.append(error)
-
-        thread = threading.Thread(target=run, name="test-driver")
+        thread = threading.Thread(target=_collect, args=(raised, driver.run), name="test-driver")
         thread.start()
         try:
             yield driver
@@ -158,7 +151,13 @@ class SyncPlatform(Platform):
         assert raised == []
 
     async def run_driver(self, driver: Any) -> None:
-        driver.run()
+        raised: list[BaseException] = []
+        thread = threading.Thread(target=_collect, args=(raised, driver.run), name="test-driver")
+        thread.start()
+        thread.join(FAIL_SAFE)
+        assert not thread.is_alive()
+        if raised:
+            raise raised[0]
 
     @asynccontextmanager
     async def registered(self, *arguments: Any, **options: Any) -> AsyncIterator[Any]:
@@ -176,6 +175,14 @@ class SyncPlatform(Platform):
     async def statuses(self, registration: Any) -> AsyncIterator[Status]:
         for status in registration.statuses(timeout=FAIL_SAFE):
             yield status
+        assert registration._session.left, "nothing came for a long time"
+
+
+def _collect(raised: list[BaseException], function: Callable[[], None]) -> None:
+    try:
+        function()
+    except BaseException as error:
+        raised.append(error)
 
 
 class _SyncMailbox(Mailbox[Any]):

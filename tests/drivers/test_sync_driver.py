@@ -15,7 +15,7 @@ from sipcore import Event, InboundRequest, Registered, State, Status
 from sipcore.errors import LocalProtocolError, RegistrationFailed
 from tests.drivers.contract import DriverContract
 from tests.drivers.platforms import SyncPlatform
-from tests.drivers.script import Script, Told
+from tests.drivers.script import Input, Script, Told
 from tests.drivers.server import Server
 
 FAIL_SAFE = 30.0
@@ -138,6 +138,26 @@ def test_a_second_interrupt_leaves_at_once(server: Server, monkeypatch: pytest.M
         registration.poll()
 
 
+def test_a_program_that_polls_rarely_did_not_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what passes while the driver itself waits says that the host slept."""
+    inputs: list[Input] = []
+    clock = [1000.0]
+    monkeypatch.setattr("sipcore_sync.driver.boottime", lambda: clock[0])
+    with sipcore_sync.Driver(Script(inputs.append)) as driver:
+        driver.poll()
+        clock[0] += 3600
+        driver.poll()
+        assert inputs == []
+
+        def select(*_: object) -> list[object]:
+            clock[0] += 3600
+            return []
+
+        monkeypatch.setattr(selectors.DefaultSelector, "select", select)
+        driver.poll()
+        assert [item.name for item in inputs] == ["network_changed"]
+
+
 # --- threads ----------------------------------------------------------------------------------------------------------
 
 
@@ -222,7 +242,8 @@ def test_a_thread_that_ends_by_a_bug_does_not_hang_the_block(server: Server, mon
         raise ZeroDivisionError
 
     monkeypatch.setattr(selectors.DefaultSelector, "select", select)
-    with pytest.raises(ZeroDivisionError), sipcore_sync.registered(server.account()):
+    # However long leaving may take: nobody is there to do it.
+    with pytest.raises(ZeroDivisionError), sipcore_sync.registered(server.account(), leave_within=1e6):
         pytest.fail("the block was entered")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.accounts import T1_100, TCP, account
 SECOND = ("192.0.2.2", 5060)
 
 
-def up(*users: str, **options: object) -> Line:
+def up(*users: str, **options: Any) -> Line:
     line = Line(*[account(user, **{"transport": TCP, **options}) for user in users or ("alice",)], script=[ok(100)])
     line.register(until=2.0)
     assert all(status.registered for status in line.agent.statuses())
@@ -89,6 +90,18 @@ def test_no_route_says_so() -> None:
     line.register()
     [rejected] = line.told(Rejected)
     assert "network is unreachable" in rejected.cause.detail
+
+
+@pytest.mark.requirement("RFC7984-3.1-01", "RFC3263-4.3-01")
+@pytest.mark.parametrize("transport", [None, TCP], ids=["UDP", "TCP"])
+def test_a_host_without_ipv4_goes_on_with_ipv6(transport: Any) -> None:
+    line = Line(account(transport=transport))
+    line.world.name("example.com", "192.0.2.1", "2001:db8::1")
+    peer = line.serve(("2001:db8::1", 5060), ok(100))
+    line.station.ipv4 = None
+    line.register()
+    assert len(peer.requests) == 1
+    assert line.status().registered
 
 
 @pytest.mark.requirement("RFC3261-18.4-01", "RFC3261-17.1.4-01")

@@ -22,14 +22,14 @@ MODULE = ("-m", "sipcore_trio.daemon")
 class Daemon(Program):
     """`sipcore run` with a configuration. A context manager; leaving kills what is still there."""
 
-    def __init__(self, directory: Path, config: str) -> None:
+    def __init__(self, directory: Path, config: str, *options: str) -> None:
         self.config = directory / "pjsip.conf"
         self.config.touch(mode=0o600)
         self.config.write_text(config)
         # Unix sockets have short names only; pytest's directories are too deep.
         self._short = tempfile.mkdtemp(prefix="sipcore-")
         self._control = ("--control", os.path.join(self._short, "control"))
-        super().__init__(*MODULE, "run", "-c", str(self.config), *self._control, "--log-level", "debug")
+        super().__init__(*MODULE, "run", "-c", str(self.config), *self._control, "--log-level", "debug", *options)
 
     def __enter__(self) -> Daemon:
         super().__enter__()
@@ -62,9 +62,15 @@ class Daemon(Program):
         return self.wait()
 
 
-def pjsip_conf(registrar: str, protocol: str, *, password: str = "secret") -> str:
-    """A pjsip.conf with one registration that starts at once and is refreshed every two seconds."""
+def pjsip_conf(registrar: str, protocol: str, *, password: str = "secret", expiration: int = 12) -> str:
+    """A pjsip.conf with one registration, tried at once, and refreshed 10 s before it ends: after 2 s."""
     return f"""\
+[system]
+type = system
+; The least that Asterisk takes, and 64 times as much.
+timer_t1 = 100
+timer_b = 6400
+
 [transport]
 type = transport
 protocol = {protocol.lower()}
@@ -83,8 +89,7 @@ outbound_auth = credentials
 server_uri = {registrar}
 client_uri = sip:alice@127.0.0.1
 contact_user = alice
-; Refreshed 10 s before it ends.
-expiration = 12
+expiration = {expiration}
 max_random_initial_delay = 0
 retry_interval = 1
 """

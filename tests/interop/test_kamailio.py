@@ -67,6 +67,7 @@ def test_a_wrong_password_is_refused_with_its_cause(
 
 
 @pytest.mark.requirement("RFC3261-22.1-04", "RFC7616-3.6-01")
+@pytest.mark.parametrize("protocol", [Protocol.UDP])
 def test_a_nonce_that_has_expired_is_replaced_within_the_refresh(
     stack: Stack, protocol: Protocol, account: AccountMaker, log: Path
 ) -> None:

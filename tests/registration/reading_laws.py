@@ -240,13 +240,16 @@ def our_contact_is_found(
     """Law: ours counts, however spelled and wherever it stands: its expires, else the header, else what was asked."""
     contacts = [listed(*other) for other in others]
     contacts.insert(place, listed(spelling, granted))
-    for together in (contacts, [", ".join(contacts)]):
-        grant = read(rules, together, header, asked)
-        assert grant.listed
-        assert grant.expires == (granted if granted is not None else header if header is not None else asked)
-        assert grant.assumed == (granted is None and header is None)
-        assert grant.lost == (grant.expires == 0)
-        assert [item.expires for item in grant.others] == [expires for _, expires in others]
+    expected = granted if granted is not None else header if header is not None else asked
+    for profile in PROFILES.values():
+        for together in (contacts, [", ".join(contacts)]):
+            grant = read(rules, together, header, asked, profile)
+            assert grant.listed
+            if granted != 0 or profile is not ASTERISK:
+                assert grant.expires == expected
+            assert grant.assumed == (granted is None and header is None)
+            assert grant.lost == (grant.expires == 0)
+            assert [item.expires for item in grant.others] == [expires for _, expires in others]
 
 
 @law("RFC3261-10.2.4-07", others=st.lists(st.sampled_from(FOREIGN), min_size=2, max_size=4), header=headers, asked=asks)
@@ -312,7 +315,8 @@ numbers = st.one_of(
 
 @law("RFC3261-10.2-13", "RFC3261-10.2-14", number=numbers, asked=asks)
 def a_lifetime_is_read_alike_wherever_it_stands(rules: Rules, number: str, asked: int) -> None:
-    """Law: an echoed Contact is read as any other is: up to 2**32-1, and 3600 when it is no number."""
+    """Law: an echoed Contact is read as any other is: up to 2**32-1, 3600 when it is no number, and only `expires`."""
+    assert read(rules, [f"{OURS};version={number}"], None, asked).expires == asked
     text = number.strip(" ")
     value = min(int(text[:4000]), DELTA) if text.isascii() and text.isdecimal() else 3600
     for contact in (f"{OURS};expires={number}", f"{OURS};q=1;expires={number}", f"{OURS} ; expires = {number} ;x"):
@@ -325,10 +329,14 @@ def a_lifetime_is_read_alike_wherever_it_stands(rules: Rules, number: str, asked
 def a_rewritten_contact_is_ours_when_nobody_else_is_listed(
     rules: Rules, header: int | None, asked: int, granted: int
 ) -> None:
-    """Law: a lone Contact with our user is ours whatever its host; a lone one with another user is not."""
+    """Law: a lone Contact with our user is ours whatever its host; one with another user is not but to ASTERISK."""
     grant = read(rules, [f"<sip:alice@203.0.113.5:40000>;expires={granted}"], header, asked)
     assert (grant.listed, grant.expires, grant.others) == (True, granted, ())
-    assert read(rules, [f"<sip:bob@192.0.2.9:5062>;expires={granted}"], header, asked).lost
+    for other in ("<sip:bob@192.0.2.9:5062>", "<sip:carol@192.0.2.9:5062>"):
+        assert len("carol") == len("alice"), "one that is as long as ours"
+        assert read(rules, [f"{other};expires={granted}"], header, asked).lost
+        grant = read(rules, [f"{other};expires={granted}"], header, asked, ASTERISK)
+        assert (grant.listed, grant.expires) == (True, granted)
     assert read(rules, [f"<tel:alice>;expires={granted}"], header, asked).lost
 
 

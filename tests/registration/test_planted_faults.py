@@ -233,8 +233,16 @@ BINDING = [
     Fault("if profile_assumes:", "if False:", "foreign_contacts_are_never_ours"),
     Fault("min(known) if known", "max(known) if known", "of_several_the_shortest_counts"),
     Fault("asked if header is None else header\n    expires = min", "asked\n    expires = min", "our_contact_is_found"),
-    Fault("and known and zero_is_asked", "and known", "a_grant_of_0_is_no_binding"),
-    Fault("expires == 0 and known and zero_is_asked", "False", "a_grant_of_0_is_no_binding"),
+    Fault("expires == 0 and zero_is_asked", "expires == 0", "a_grant_of_0_is_no_binding"),
+    Fault("expires == 0 and zero_is_asked", "False", "a_grant_of_0_is_no_binding"),
+    Fault("expires == 0 and zero_is_asked", "zero_is_asked", "our_contact_is_found"),
+    Fault(" and values[0].startswith(contact)", "", "a_rewritten_contact_is_ours_when_nobody_else_is_listed"),
+    Fault('tail[:9] == ";expires=" and ', "", "a_lifetime_is_read_alike_wherever_it_stands"),
+    Fault(
+        "if len(contacts) == 1 else [None]",
+        "if False else [None]",
+        "a_rewritten_contact_is_ours_when_nobody_else_is_listed",
+    ),
     Fault("assumed=not known and header is None)", "assumed=not known)", "our_contact_is_found"),
     Fault(
         "except RemoteProtocolError:\n            contacts",

@@ -12,7 +12,7 @@ from sipcore.events import Registered, Rejected, StatusChanged, Unregistered
 from sipcore.profiles import ASTERISK, JSSIP, PROFILES, SIPCORE, Profile
 from sipcore.testing import Answer, Line, Step, challenge, ok
 from sipcore.values import Phase, State
-from tests.accounts import T1_100, account
+from tests.accounts import T1_100, TCP, account
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
 
@@ -376,3 +376,57 @@ def test_close_before_anything_was_opened() -> None:
     line.run(until=10.0)
     assert line.agent.closed
 
+
+
+# --- before anything was sent ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["unregister", "remove", "close"])
+@pytest.mark.parametrize("waits_for", ["address", "connection", "source"])
+def test_an_attempt_that_has_sent_nothing_is_called_off(ending: str, waits_for: str) -> None:
+    """Nobody has heard of it: no REGISTER is sent just to be taken back."""
+    line = Line(account(transport=TCP if waits_for == "connection" else None), script=[ok(100)])
+    line.world.resolve_delay = 5.0 if waits_for != "connection" else 0.0
+    line.peer.ignores_connections = waits_for == "connection"
+    line.register(until=7.0 if waits_for == "source" else 1.0)
+    if ending == "close":
+        line.agent.close(now=line.now)
+    else:
+        getattr(line.agent, ending)("alice", now=line.now)
+    line.run()
+    assert line.agent.closed is (ending == "close")
+    assert line.agent.names() == (("alice",) if ending == "unregister" else ())
+    assert line.sent(until=1000.0) == []
+    assert line.agent.next_deadline() is None
+
+
+def test_those_that_wait_for_their_turn_are_called_off_and_the_others_removed() -> None:
+    line = Line(*[account(f"user{n}", timing=T1_100) for n in range(500)], script=[None])
+    line.register()
+    assert len(line.sent()) == 64
+    line.agent.close(now=line.now)
+    line.run(until=100.0)
+    asked = [request.get("expires") for request in line.peer.requests]
+    assert asked == ["3600"] * 64 + ["0"] * 64
+    assert line.agent.closed
+
+
+def test_a_connection_that_opens_after_its_attempt_was_called_off_is_closed_again() -> None:
+    line = Line(account(transport=TCP), script=[ok(100)])
+    line.wire.latency = 1.0
+    line.register(until=0.5)
+    line.agent.unregister("alice", now=line.now)
+    line.run(until=10.0)
+    assert len(line.station.flows) == 1
+    line.run(until=40.0)
+    assert not line.station.flows
+
+
+def test_a_refresh_that_waits_for_its_turn_is_called_off_by_the_removal() -> None:
+    line = up(200)
+    line.world.resolve_delay = 3.0
+    line.world.name("example.com", "192.0.2.1", ttl=0.0)
+    line.agent.network_changed(now=line.now)
+    line.run(until=3.0)
+    line.agent.unregister("alice", now=line.now)
+    assert kinds(line, until=20.0) == ["U"]

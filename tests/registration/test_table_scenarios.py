@@ -123,6 +123,13 @@ FIRST = [
         "bc permanent rejected -",
         "bc permanent rejected -",
     ),
+    Row(
+        "404 after credentials",
+        [challenge(), 404],
+        "bc permanent rejected 3600",
+        "bc permanent rejected -",
+        "bc permanent rejected -",
+    ),
     Row("408", [408], "b temporary rejected 30..60", "b temporary rejected 60", "b temporary rejected -"),
     Row("429", [429], "b temporary rejected 30..60", "b permanent rejected -", "b permanent rejected -"),
     Row("480", [480], "b temporary rejected 30..60", "b permanent rejected -", "b permanent rejected -"),
@@ -191,6 +198,17 @@ def test_refresh(profile: Profile, script: list[Step], expected: str) -> None:
     line.told()
     line.peer.answer(*script)
     check(line, expected)
+
+
+@pytest.mark.requirement("RFC3261-21.4.19-01")
+def test_an_unknown_device_is_a_matter_of_configuration_and_says_so() -> None:
+    """Q-30: 404 to a REGISTER with good credentials."""
+    line = Line(account(), script=[challenge(), Answer(404, reason="Unknown Device")])
+    line.register()
+    cause = line.status().cause
+    assert cause is not None
+    assert (cause.code, cause.reason) == (404, "Unknown Device")
+    assert "does not know" in cause.detail
 
 
 # --- next target -----------------------------------------------------------------------------------------------------

@@ -324,9 +324,12 @@ def test_who_is_not_answered_is_forgotten_without_a_408(bench: Bench) -> None:
     assert transaction is not None
     with pytest.raises(LocalProtocolError, match="408"):
         bench.answer(transaction, 408, 4.0)
+    message = transaction.request
+    assert message is not None
     bench.sent(until=31.999)
-    assert len(bench.table) == 1
+    assert bench.table.find(message) is transaction
     assert bench.sent(until=32.0) == []
+    assert bench.table.find(message) is None
     assert bench.dropped == ["the application did not answer in time"]
     assert transaction.state is ServerState.TERMINATED
     assert len(bench.table) == 0

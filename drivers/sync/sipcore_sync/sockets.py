@@ -177,7 +177,6 @@ def accept(listener: socket.socket) -> tuple[socket.socket, Address] | None:
 def close_stream(sock: socket.socket) -> None:
     """Close so that what was sent last arrives: unread input would turn the end into a reset, which may overtake it."""
     with suppress(OSError):
-        sock.shutdown(socket.SHUT_WR)
         for _ in range(LAST_READS):
             if not sock.recv(65536):
                 break

@@ -1,0 +1,122 @@
+"""The profiles are complete tables; what differs between them is data."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+import sipcore
+from sipcore.config import Account
+from sipcore.exchange.outcome import CONTINUING
+from sipcore.profiles import (
+    ASTERISK,
+    JSSIP,
+    MAX_REQUESTS_PER_ATTEMPT,
+    MAX_UNTRIED_CREDENTIALS,
+    MIN_ATTEMPT_GAP,
+    PROFILES,
+    SIPCORE,
+    Backoff,
+    Counted,
+    Doubling,
+    FixedLead,
+    Give,
+    JsSipLead,
+    Profile,
+    ShareLead,
+)
+from sipcore.values import OutcomeClass
+
+every = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+
+
+@pytest.mark.requirement("RFC3261-8.1.3.5-06")
+def test_the_promise_in_numbers() -> None:
+    assert (MIN_ATTEMPT_GAP, MAX_REQUESTS_PER_ATTEMPT, MAX_UNTRIED_CREDENTIALS) == (1.0, 8, 3)
+
+
+def test_there_are_three_by_name() -> None:
+    assert dict(PROFILES) == {"SIPCORE": SIPCORE, "ASTERISK": ASTERISK, "JSSIP": JSSIP}
+    assert all(profile.name == name for name, profile in PROFILES.items())
+
+
+@every
+def test_every_class_that_ends_an_attempt_has_a_rule(profile: Profile) -> None:
+    """SUCCESS has the refresh rule; all others either continue or are in `retries`."""
+    assert set(profile.retries) == set(OutcomeClass) - CONTINUING - {OutcomeClass.SUCCESS}
+    for rule in (*profile.retries.values(), profile.forbidden):
+        assert rule is None or isinstance(rule, Backoff | Doubling | Counted | Give)
+    assert isinstance(profile.refresh, ShareLead | FixedLead | JsSipLead)
+
+
+@every
+def test_the_numbers_make_sense(profile: Profile) -> None:
+    assert 0 < profile.challenge.answers <= MAX_UNTRIED_CREDENTIALS
+    assert 0 < profile.challenge.without_stale <= profile.challenge.answers
+    assert profile.too_brief.guess in ("double", "3601", "refuse")
+    assert profile.too_brief.floor > 0
+    # A success or a challenge is never a reason to go elsewhere, and each of these codes is an answer.
+    assert profile.next_target <= {408, 500, 503, 504}
+    assert all(300 <= code < 700 for code in profile.temporary)
+    assert profile.temporary_hundreds <= {3, 4, 5, 6}
+    assert not profile.temporary & {401, 407, 423}
+    if profile.retry_after is not None:
+        assert profile.retry_after.jitter >= 0
+        assert profile.retry_after.cap is None or profile.retry_after.cap >= MIN_ATTEMPT_GAP
+    for rule in profile.retries.values():
+        if isinstance(rule, Doubling):
+            assert MIN_ATTEMPT_GAP <= rule.first <= rule.ceiling
+        elif isinstance(rule, Backoff):
+            assert MIN_ATTEMPT_GAP <= rule.base <= rule.ceiling
+            assert rule.standing_ceiling >= MIN_ATTEMPT_GAP
+
+
+@every
+def test_what_a_profile_names_exists(profile: Profile) -> None:
+    options = {item.name for item in fields(Account)}
+    assert set(profile.defaults) <= options
+    for rule in (*profile.retries.values(), profile.forbidden):
+        if isinstance(rule, Counted):
+            assert set(rule.options) <= options
+
+
+@every
+def test_a_default_of_a_profile_is_one_that_can_be_chosen_otherwise(profile: Profile) -> None:
+    """The account's own default must be None, so that what was given can be told from what was not."""
+    standards = {item.name: item.default for item in fields(Account)}
+    assert all(standards[option] is None for option in profile.defaults)
+
+
+@every
+def test_tables_cannot_be_changed(profile: Profile) -> None:
+    with pytest.raises(TypeError):
+        profile.retries[OutcomeClass.TEMPORARY] = Give()  # type: ignore[index]  # that it cannot be is what is tested
+    with pytest.raises(TypeError):
+        profile.defaults["expires"] = 1  # type: ignore[index]  # that it cannot be is what is tested
+    with pytest.raises(TypeError):
+        PROFILES["X"] = profile  # type: ignore[index]  # that it cannot be is what is tested
+
+
+def test_a_profile_of_ones_own_is_made_by_replacing_cells() -> None:
+    own = replace(SIPCORE, name="OWN", refresh=FixedLead(lead=1.0))
+    account = Account("sip:alice@example.com", profile=own)
+    assert account.profile.refresh == FixedLead(lead=1.0)
+    assert own != SIPCORE
+
+
+def test_nobody_asks_which_profile_it_is() -> None:
+    """Decisions read the tables; a comparison with a profile or its name would be a rule outside them."""
+    found = []
+    package = Path(sipcore.__file__).parent
+    for path in package.rglob("*.py"):
+        if path.name == "profiles.py" or "testing" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                text = ast.unparse(node)
+                if any(name in text for name in ("profile.name", *PROFILES)):
+                    found.append(f"{path.name}:{node.lineno}: {text}")
+    assert found == []
