@@ -69,8 +69,8 @@ class UserAgent(Endpoint):
         self._registrations: dict[str, Registration] = {}
         self._leaving: set[Registration] = set()
         """Removed or replaced, with a binding that is not gone yet; their names may be in use again."""
-        self._heirs: dict[str, list[Registration]] = {}
-        """Who is removed once the registration of that name has a binding."""
+        self._former: dict[str, list[Registration]] = {}
+        """Those of them whose name another has by now; some are removed once that one has a binding."""
         self._lines: dict[str, Registration] = {}
         self._texts: dict[object, Texts] = {}
         self._listeners: dict[Transport, Listener] = {}
@@ -272,6 +272,9 @@ class UserAgent(Endpoint):
     def on_flow_end(self, flow: Flow, error: str, now: float) -> None:
         self.network.flow_ended(flow, error, now)
         users, flow.users = flow.users, set()
+        if not flow.reliable:
+            # Its users are not kept, since a socket rarely ends; when it does, the next one has another port.
+            users = {name for name, item in self._registrations.items() if item.flow == flow.id}
         for name in users:
             registration = self._registrations.get(name)
             if registration is not None and registration.flow == flow.id:
@@ -322,20 +325,28 @@ class UserAgent(Endpoint):
     def left_flow(self, flow: int, name: str) -> None:
         """The binding of `name` is not on that flow any more."""
         record = self.flows.get(flow)
-        if record is not None:
+        current = self._registrations.get(name)
+        # After a change of address two registrations of one name may be on it; the one that stays needs it.
+        if record is not None and (current is None or current.flow != flow):
             record.users.discard(name)
             self.network.idle.released(record, self.now)
 
     def succeeded(self, registration: Registration, now: float) -> None:
         """What waited for this binding may go."""
-        for old in self._heirs.pop(registration.name, ()):
-            old.successor = None
-            if old.exchange is None and not old.stopped:
-                old.remove(now)
+        for old in tuple(self._former.get(registration.name, ())):
+            if old.successor is not None:
+                old.successor = None
+                if old.exchange is None:
+                    old.remove(now)
 
     def stopped(self, registration: Registration, now: float) -> None:
         """Forget a registration that has nothing left to do."""
         self._leaving.discard(registration)
+        former = self._former.get(registration.name, [])
+        if registration in former:
+            former.remove(registration)
+            if not former:
+                del self._former[registration.name]
         if registration.line:
             self._lines.pop(registration.line, None)
         if self._registrations.get(registration.name) is registration:
@@ -346,16 +357,24 @@ class UserAgent(Endpoint):
 
     def _add(self, account: Account, now: float) -> Registration:
         self._listen(account.transport)
-        old = self._registrations.get(account.name)
-        if old is not None and (old.account.aor, old.account.registrar) == (account.aor, account.registrar):
-            # It is being removed. A second registration of the same Contact would race its removal, and the later
-            # of the two requests to arrive would win; the same one goes on in order.
-            self._leaving.discard(old)
-            old.revive(account, now)
-            return old
-        registration = Registration(self, account, now)
-        self._registrations[account.name] = registration
+        name = account.name
+        former = self._former.get(name, [])
+        old = self._registrations.get(name)
+        if old is not None:
+            former = self._former.setdefault(name, [])
+            former.append(old)
         self._by_user = None
+        for item in former:
+            if (item.account.aor, item.account.registrar) == (account.aor, account.registrar):
+                # It is being removed, or is about to be. A second registration of the same Contact would race its
+                # removal, and the later of the two requests to arrive would win; the same one goes on in order.
+                former.remove(item)
+                self._leaving.discard(item)
+                self._registrations[name] = item
+                item.revive(account, now)
+                return item
+        registration = Registration(self, account, now)
+        self._registrations[name] = registration
         remembered = self._snapshot.pop(account.name, None)
         if remembered is not None:
             record, then, wall = remembered
@@ -368,7 +387,6 @@ class UserAgent(Endpoint):
         self._leaving.add(old)
         new = self._add(account, now)
         old.retire(account.name)
-        self._heirs.setdefault(account.name, []).append(old)
         new.register(now)
 
     def _find(self, name: str) -> Registration:

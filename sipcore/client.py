@@ -295,7 +295,8 @@ class Client:
             status = event.status
             if self._leaving and status.name in self._names:
                 self._names[status.name] = status
-            self._publish(status)
+            if self._followers:
+                self._publish(status)
             if self._entering and status.registered and status.name in self._missing:
                 self._missing.discard(status.name)
                 if not self._missing:
@@ -304,7 +305,6 @@ class Client:
             self._entering
             and isinstance(event, Rejected)
             and event.name in self._missing
-            and not event.removal
             # One that is not tried again would be waited for in vain.
             and (self._wait is Wait.FIRST_ATTEMPT or event.retry_at is None)
         ):

@@ -152,7 +152,6 @@ class Account:
     """UDP: accept responses from an address that was not asked; some clusters answer from another node."""
 
     def __post_init__(self) -> None:
-        _set(self, "profile", self.profile)
         aor = _uri("aor", self.aor)
         if aor.user is None:
             raise ConfigError("aor", self.aor, "a sip or sips URI with a user part, such as sip:alice@example.com")
@@ -318,12 +317,9 @@ def _are_uri_parameters(text: str) -> bool:
         uri = Uri.parse(f"sip:a@b;transport=TCP{text};line=0")
     except RemoteProtocolError:
         return False
-    own = (("transport", "TCP"), ("line", "0"))
-    return (
-        text[0] == ";"
-        and not uri.headers
-        and (uri.parameters[0], uri.parameters[-1]) == own
-        and all(value is None or (value and not value.strip(_PARAMETER_VALUE)) for _, value in uri.parameters)
+    # Ours stay as they are when the text begins with a semicolon and brings no headers.
+    return (uri.parameters[0], uri.parameters[-1]) == (("transport", "TCP"), ("line", "0")) and all(
+        value is None or (value and not value.strip(_PARAMETER_VALUE)) for _, value in uri.parameters
     )
 
 
@@ -337,13 +333,13 @@ def _are_header_parameters(text: str) -> bool:
     """True when `text` behind a Contact, before the parameter that we write, is parameters and nothing else."""
     if not text:
         return True
-    if text[0] != ";" or not grammar.check_line(text):
+    if not grammar.check_line(text):
         return False
     try:
         parameters = parse_parameters(f"{text};expires=0", "Contact")
     except RemoteProtocolError:
         return False
-    return parameters[-1] == ("expires", "0") and all(
+    return all(
         value is None or value[:1] == '"' or grammar.is_token(value) or grammar.is_host(value)
         for _, value in parameters
     )

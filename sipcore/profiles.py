@@ -191,8 +191,8 @@ class Profile:
     auth: AuthPolicy
     """Which challenges are answered, and whether a request carries credentials before it is challenged."""
     tag_per_attempt: bool
-    """The From tag is new for each attempt and after a 423, and kept when a challenge is answered; otherwise it lives as
-    long as the Call-ID."""
+    """The From tag is new for each attempt and after a 423, and kept when a challenge is answered; otherwise it lives
+    as long as the Call-ID."""
     provisional_restarts_copies: bool
     """A 1xx puts the next copy T2 away (PJSIP); otherwise the copy that is due next is still sent in its time (RFC 3261
     section 17.1.2.2)."""

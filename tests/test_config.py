@@ -58,6 +58,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("outbound_proxy", ("<sip:p.example;lr",), "a route such as <sip:proxy.example.com;lr>"),
     ("outbound_proxy", ("<sip:p.example;lr>, <sip:q.example;lr>",), "a route such as <sip:proxy.example.com;lr>"),
     ("outbound_proxy", ("<sip:p.example;lr>\r\nEvil: 1",), "a route such as <sip:proxy.example.com;lr>"),
+    ("outbound_proxy", ('"\r\nEvil: 1" <sip:p.example;lr>',), "a route such as <sip:proxy.example.com;lr>"),
     ("outbound_proxy", ("<sips:p.example;lr>",), TLS),
     ("outbound_proxy", ("<sip:p.example;transport=tls;lr>",), "transport=udp or transport=tcp"),
     ("outbound_proxy", ("<tel:123>",), "a sip or sips URI"),
@@ -80,6 +81,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("contact_header_parameters", ';x="', PARAMETERS),
     ("contact_header_parameters", ";x=<", PARAMETERS),
     ("contact_header_parameters", ";x\r\nEvil: 1", PARAMETERS),
+    ("contact_header_parameters", ';x="a\r\nEvil: 1"', PARAMETERS),
     ("contact_header_parameters", ";expires=60", f"{PARAMETERS}, without expires, which sipcore writes itself"),
     ("supported", ("path", "a b"), "a token"),
     ("supported", ("",), "a token"),
@@ -116,6 +118,39 @@ def test_a_bad_value_is_refused_in_clear_words(option: str, value: object, expec
     assert str(error).startswith(f"{option} = ")
     assert "\r" not in str(error)
     assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("aor", "sip:+49301234%3B5@example.com;user=phone"),
+        ("name", "Büro (1. Stock)"),
+        ("registrar", "sip:[2001:db8::1]:5070;transport=TCP"),
+        ("outbound_proxy", ('"A, B" <sip:p.example;lr;x=1>;y=2', "<sip:q.example>")),
+        ("contact_user", "a%20b;c=1"),
+        ("contact_parameters", ";ob;x=1;y=[2001:db8::1]:5060"),
+        ("contact_header_parameters", ';+sip.instance="<urn:uuid:1>, \\"x\\"";reg-id=1;q=0.5;x=[2001:db8::1];audio'),
+        ("supported", ("path", "outbound", "gruu")),
+        ("user_agent", "Öl/1.0 (a b)"),
+        ("extra_headers", (("X-A", '<any, thing>; at="all"'), ("P-B", ""))),
+        ("expires", 1),
+        ("expires", 2**32 - 1),
+        ("max_forwards", 0),
+        ("max_forwards", 255),
+        ("max_retries", 0),
+        ("redirects", 5),
+    ],
+)
+def test_a_good_value_is_kept(option: str, value: object) -> None:
+    made = account(**{option: value})
+    assert getattr(made, option) == value
+    check_wire(made)
+
+
+@pytest.mark.parametrize("seconds", [0.001, 3600])
+def test_the_ends_of_timing(seconds: float) -> None:
+    assert Timing(t1=seconds, t2=seconds, t4=seconds, timeout=3600).t4 == seconds
+    assert Timing(timeout=0.5).f == 0.5
 
 
 @pytest.mark.parametrize("transport", [None, Transport(), Transport(protocol=Protocol.TCP)])
@@ -187,6 +222,7 @@ def test_a_bad_transport_is_refused(options: dict[str, Any], option: str, expect
 
 
 def test_a_listening_transport_may_have_any_port() -> None:
+    assert Transport(local=("127.0.0.1", 65535)).local == ("127.0.0.1", 65535)
     transport = Transport(protocol=Protocol.TCP, local=("fe80::1%eth0", 0), listen=True)
     assert transport == Transport(protocol=Protocol.TCP, local=("fe80::1%eth0", 0), listen=True)
 
@@ -200,7 +236,7 @@ texts = st.one_of(
     st.sampled_from(["\r\nEvil: 1", "a\nEvil: 1", "a\rEvil: 1", "\r\n\r\nEvil", "x\r\n Evil: folded"]),
 )
 pieces = st.sampled_from(
-    [";", "=", "x", "yy", "1", '"', "<", ">", ",", "?", "\r\n", " ", "%41", "%", "@", ":", "é", '"a"']
+    [";", "=", "x", "yy", "1", '"', "<", ">", ",", "?", "\r\n", " ", "%41", "%", "@", ":", "é", '"a"', '"a\r\nb"']
 )
 parameter_texts = st.one_of(
     st.lists(pieces, max_size=8).map("".join),

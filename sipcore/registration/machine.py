@@ -637,6 +637,6 @@ class Registration:
             flow.users.add(self.account.name)
 
     def _leave_flow(self) -> None:
-        if self.flow is not None:
-            self.host.left_flow(self.flow, self.account.name)
-            self.flow = None
+        flow, self.flow = self.flow, None
+        if flow is not None:
+            self.host.left_flow(flow, self.account.name)

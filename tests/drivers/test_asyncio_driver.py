@@ -162,6 +162,15 @@ class TestAsyncio(Contract):
         asyncio.run(main())
         assert self.task.cancelled()
 
+    def test_the_hosts_clock_gives_the_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Not the loop's, which stands still while the host sleeps."""
+        monkeypatch.setattr("sipcore_asyncio.driver.boottime", lambda: 12345.0)
+
+        async def main() -> float:
+            return sipcore_asyncio.now()
+
+        assert asyncio.run(main()) == 12345.0
+
     def test_a_mocked_loop_gives_the_time(self) -> None:
         """A day passes in no time when the loop's clock is a test's."""
         inputs: list[Input] = []

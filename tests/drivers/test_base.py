@@ -232,6 +232,16 @@ def test_late_callbacks_of_a_closed_flow_do_nothing(driver: Stub, agent: Script,
     assert [item.name for item in inputs] == ["flow_opened"]
 
 
+@pytest.mark.parametrize("remote", [("127.0.0.1", 99999), ("::1", 5060), ("127.0.0.1", 0)])
+def test_an_impossible_address_fails_one_datagram(
+    driver: Stub, agent: Script, inputs: list[Input], remote: tuple[str, int]
+) -> None:
+    driver.feed(agent.put, OpenFlow(flow=1, protocol=Protocol.UDP, local=("127.0.0.1", 0), remote=None))
+    driver.feed(agent.put, Transmit(flow=1, data=b"", remote=remote))
+    assert inputs[-1].name == "transmit_failed"
+    assert inputs[-1].arguments[:2] == (1, remote)
+
+
 def test_names_go_to_a_thread_and_come_back_in_the_loop(driver: Stub, agent: Script, inputs: list[Input]) -> None:
     driver.feed(agent.put, Resolve(query=7, name="localhost", kind=RecordKind.A))
     assert inputs == []

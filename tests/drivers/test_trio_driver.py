@@ -138,6 +138,15 @@ class TestTrio(Contract):
             trio.run(sipcore_trio.Driver(agent).run)
         assert [item.name for item in inputs] == ["handle_deadline"]
 
+    def test_the_hosts_clock_gives_the_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Not trio's, which stands still while the host sleeps."""
+        monkeypatch.setattr("sipcore_trio.driver.boottime", lambda: 12345.0)
+
+        async def main() -> float:
+            return sipcore_trio.now()
+
+        assert trio.run(main) == 12345.0
+
     def test_a_mock_clock_gives_the_time(self) -> None:
         """A day passes in no time under trio's own clock for tests."""
         inputs: list[Input] = []

@@ -141,6 +141,7 @@ def test_a_lost_connection_does_not_end_the_status_before_the_binding_does() -> 
     line.peer.close()
     line.run(until=99.0)
     assert line.status().state is State.REGISTERED
+    assert line.status().flow is None
     assert line.told(Unregistered, until=99.9) == []
     assert len(line.told(Unregistered, until=100.0)) == 1
 
@@ -174,14 +175,18 @@ def test_a_refresh_after_the_connection_was_lost_opens_another() -> None:
 
 @pytest.mark.requirement("RFC3261-10.2.4-06")
 def test_a_lost_udp_socket_is_bound_again() -> None:
-    line = Line(account(), script=[ok(100)])
+    line = Line(account(), account("bob"), script=[ok(100)])
     line.register(until=2.0)
     line.station.break_flow(line.station.flows[0], "socket error")
-    line.run(until=61.0)
-    assert line.status().registered
-    assert line.status().flow == 2
+    line.run(until=3.0)
+    [lost] = line.told(FlowLost)
+    assert (lost.names, lost.error) == (("alice", "bob"), "socket error")
+    assert {status.flow for status in line.agent.statuses()} == {2}
     # The new socket has another port, so the binding moves.
-    assert line.peer.requests[-1].values("contact")[1].endswith(";expires=0")
+    assert line.peer.requests[-1].values("contact") == [
+        "<sip:bob@192.0.2.10:40001>",
+        "<sip:bob@192.0.2.10:40000>;expires=0",
+    ]
 
 
 # --- sharing --------------------------------------------------------------------------------------------------------

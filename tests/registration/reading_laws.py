@@ -347,8 +347,9 @@ def the_ladder_goes_from_sure_to_likely(rules: Rules, granted: int) -> None:
     sent = f"{OURS};{instance};reg-id=1"
     by_instance = f"<sip:alice@203.0.113.5>;{instance};reg-id=1;expires={granted}"
     other_flow = f"<sip:alice@203.0.113.6>;{instance};reg-id=2;expires=5"
+    other_device = '<sip:alice@203.0.113.7>;+sip.instance="<urn:uuid:2>";reg-id=1;expires=3'
     by_uri = f"{OURS};expires=7"
-    assert read(rules, [other_flow, by_uri, by_instance], None, 60, sent=sent).expires == granted
+    assert read(rules, [other_flow, other_device, by_uri, by_instance], None, 60, sent=sent).expires == granted
     assert read(rules, [other_flow, by_uri], None, 60, sent=sent).expires == 7
     sent = "<sip:alice@192.0.2.9:5062;line=f00d>"
     by_line = f"<sip:alice@203.0.113.5;line=f00d>;expires={granted}"
@@ -356,6 +357,7 @@ def the_ladder_goes_from_sure_to_likely(rules: Rules, granted: int) -> None:
     by_uri = f"{sent};expires=7"
     assert read(rules, [other_line, by_line], None, 60, sent=sent).expires == granted
     assert read(rules, [by_line, by_uri], None, 60, sent=sent).expires == 7
+    assert read(rules, [f"<sip:alice@203.0.113.5>;expires={granted}"], None, 60, sent=sent).expires == granted
     assert read(rules, [other_line, FOREIGN[0]], None, 60, sent=sent).lost
 
 

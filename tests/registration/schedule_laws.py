@@ -90,10 +90,13 @@ PATIENT = replace(
     retry_after=RetryAfterRule(cap=None, jitter=9.0),
 )
 
+DEAF = replace(SIPCORE, name="DEAF", retry_after=None)
+
 every = accounts_of(
     *PROFILES.values(),
     HASTY,
     PATIENT,
+    DEAF,
     max_retries=[None, None, 0, 1, 5],
     give_up=[frozenset(), frozenset(ENDING[:1]), frozenset(ENDING[2:])],
 )
@@ -109,6 +112,8 @@ def a_wait_has_bounds(rules: Rules, outcome: Outcome, history: History, account:
     """Law: in every profile, also in one that is made up, a wait is between the gap and what a clock can hold."""
     plan = rules.schedule(outcome, history, account, Fixed(chance))
     assert plan.delay is None or GAP <= plan.delay <= MAX_WAIT
+    if account.profile is DEAF:
+        assert plan == rules.schedule(plain(outcome), history, account, Fixed(chance))
     assert not plan.counted or plan.delay is not None
     assert not plan.exhausted or plan.delay is None
 

@@ -128,6 +128,7 @@ SCHEDULE = [
         "sipcore_waits_for_retry_after_up_to_an_hour",
     ),
     Fault("if outcome.retry_after and", "if False and", "asterisk_waits_for_retry_after_as_it_is"),
+    Fault("outcome.retry_after and profile.retry_after is not None", "outcome.retry_after", "a_wait_has_bounds"),
     Fault(
         "return Plan(_clamp(wait), counted=False)",
         "return Plan(_clamp(wait))",
@@ -254,6 +255,8 @@ BINDING = [
     Fault("if equal:", "if False:", "our_contact_is_found"),
     Fault("theirs.equivalent(uri)", "str(theirs) == str(uri)", "our_contact_is_found"),
     Fault("    if line:", "    if False:", "the_ladder_goes_from_sure_to_likely"),
+    Fault("        if by_line:", "        if True:", "the_ladder_goes_from_sure_to_likely"),
+    Fault('item.get("+sip.instance") == instance and', "", "the_ladder_goes_from_sure_to_likely"),
     Fault("if len(contacts) == 1 and (uri", "if (uri", "foreign_contacts_are_never_ours"),
     Fault("uri.user == ours.uri.user", "True", "a_rewritten_contact_is_ours_when_nobody_else_is_listed"),
     Fault("MALFORMED_EXPIRES if value is None else value", "value or 0", "a_lifetime_is_read_alike_wherever_it_stands"),

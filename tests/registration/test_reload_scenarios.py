@@ -11,9 +11,9 @@ from sipcore.errors import ConfigError, LocalProtocolError
 from sipcore.events import Registered, Rejected, StatusChanged, Unregistered
 from sipcore.profiles import ASTERISK, PROFILES, SIPCORE, Profile
 from sipcore.syntax.message import Request
-from sipcore.testing import Answer, Line, Step, challenge, ok
+from sipcore.testing import Answer, Line, Pair, Step, challenge, ok
 from sipcore.values import OutcomeClass, Protocol, State
-from tests.accounts import account, has_credentials
+from tests.accounts import TCP, account, has_credentials
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
 
@@ -203,6 +203,16 @@ def test_new_credentials_while_registered_are_tried_at_once() -> None:
     assert [has_credentials(request) for request in line.sent()] == [False, True]
 
 
+def test_old_credentials_are_not_sent_once_more_after_a_reload() -> None:
+    line = Line(account(password="old"), script=[challenge(nonce="n"), ok(100)])
+    line.register(until=10.0)
+    line.sent()
+    line.peer.answer(challenge(nonce="n"), ok(100))
+    reload(line, account(password="new"))
+    assert [has_credentials(request) for request in line.sent()] == [False, True]
+    assert line.status().registered
+
+
 def test_new_credentials_while_the_old_ones_are_in_flight_are_tried_after_it() -> None:
     line = Line(
         account(password="wrong"),
@@ -253,10 +263,11 @@ def test_the_old_address_stays_until_the_new_one_is_registered() -> None:
 
 
 def test_the_old_address_is_not_removed_after_its_binding_lapsed() -> None:
+    """Nor is it refreshed: it waits for its successor and does nothing."""
     line = up(503)
-    reload(line, moved(registrar="sip:192.0.2.1", retry_interval=1))
+    reload(line, moved(registrar="sip:192.0.2.1"))
     line.run(until=300.0)
-    line.sent()
+    assert {request.uri for request in line.sent()} == {"sip:192.0.2.1"}
     line.peer.answer(ok(3600))
     line.run(until=3000.0)
     assert not any(request.get("expires") == "0" for request in line.sent())
@@ -302,6 +313,28 @@ def test_moving_there_and_back_ends_registered_with_the_first() -> None:
         ("sip:alice@example.com", "3600"),
         ("sip:bob@example.com", "0"),
     ]
+
+
+def test_moving_back_before_the_new_address_was_registered_keeps_the_old_binding() -> None:
+    """The old one was about to be removed; it goes on as it was, and the new one has nothing to remove."""
+    line = up(503)
+    reload(line, moved(registrar="sip:192.0.2.1"))
+    line.run(until=11.0)
+    line.sent()
+    line.peer.answer(ok(100))
+    reload(line, moved())
+    line.run(until=200.0)
+    assert {(request.uri, request.get("expires")) for request in line.sent()} == {("sip:example.com", "3600")}
+    assert line.status().registered
+
+
+def test_an_account_that_comes_back_changed_before_its_removal_is_answered() -> None:
+    line = up(Answer(200, delay=2.0), ok(100))
+    reload(line)
+    line.run(until=11.0)
+    reload(line, account(expires=600))
+    line.run(until=20.0)
+    assert [request.get("expires") for request in line.peer.requests] == ["3600", "0", "600"]
 
 
 # --- more and fewer accounts ----------------------------------------------------------------------------------------
@@ -382,3 +415,32 @@ def test_an_account_that_moves_to_tcp_and_back() -> None:
     [second] = line.sent(until=12.0)
     assert second.values("contact")[0] == "<sip:alice@192.0.2.10:40000>"
     assert second.values("contact")[1].endswith(";expires=0")
+
+
+def test_a_new_address_of_record_on_the_same_connection_keeps_it() -> None:
+    """Both are on it for a while; that the old one leaves must not close it under the new one."""
+    line = up(ok(3600), 200, transport=TCP)
+    reload(line, moved(aor="sip:bob@example.com", transport=TCP))
+    line.run(until=200.0)
+    assert len(line.peer.connections) == 1
+    assert line.status().flow == 1
+    line.peer.close()
+    line.peer.answer(ok(3600))
+    line.run(until=202.0)
+    assert len(line.peer.connections) == 1
+    assert line.status().flow == 2
+
+
+def test_moving_back_while_the_old_binding_is_being_removed_leaves_it_registered() -> None:
+    """Two registrations of one Contact would race: whoever comes last at the registrar, wins."""
+    pair = Pair(account(), users={"alice": "secret", "bob": "secret"})
+    pair.world.wire.latency = 0.2
+    pair.register(until=10.0)
+    for step in range(30):
+        pair.agent.reload([moved(aor="sip:bob@example.com")], now=pair.now)
+        pair.run(until=pair.now + step * 0.1)
+        pair.agent.reload([moved()], now=pair.now)
+        pair.run(until=pair.now + 10.0)
+        assert pair.status().registered
+        assert len(pair.registrar.bindings("sip:alice@example.com")) == 1
+        assert pair.registrar.bindings("sip:bob@example.com") == ()

@@ -278,6 +278,25 @@ def test_register_under_asterisk_goes_on_when_the_removal_fails() -> None:
     assert line.status().registered
 
 
+@pytest.mark.parametrize("ending", ["unregister", "remove"])
+def test_a_forced_register_that_is_taken_back_ends_with_the_removal(ending: str) -> None:
+    line = up(Answer(200, delay=1.0), ok(100), profile=ASTERISK)
+    line.agent.register("alice", now=line.now)
+    line.run(until=2.5)
+    getattr(line.agent, ending)("alice", now=line.now)
+    assert set(kinds(line, until=100.0)) <= {"U", "u"}
+
+
+def test_register_forgets_the_failures_before() -> None:
+    line = Line(account(profile=ASTERISK, max_random_initial_delay=0, max_retries=1, retry_interval=5), script=[503])
+    line.register(until=20.0)
+    assert (line.status().attempt, line.status().next_attempt_at) == (2, None)
+    line.agent.register("alice", now=line.now)
+    assert line.status().attempt == 0
+    line.run(until=25.0)
+    assert line.status().next_attempt_at is not None
+
+
 def test_register_brings_back_what_had_given_up() -> None:
     line = Line(account(profile=ASTERISK, max_random_initial_delay=0), script=[403, 200, ok(100)])
     line.register(until=100.0)
@@ -353,6 +372,19 @@ def test_close_may_leave_the_bindings() -> None:
     line.agent.close(now=line.now, unregister=False)
     assert line.sent(until=1000.0) == []
     assert line.agent.closed
+
+
+@pytest.mark.parametrize("answer", [None, 503, Answer(200, delay=5.0)])
+def test_close_that_leaves_the_bindings_stops_at_once_whatever_runs(answer: Step) -> None:
+    line = up(answer)
+    line.agent.register("alice", now=line.now)
+    line.run(until=3.0)
+    line.agent.unregister("alice", all=True, now=line.now)
+    line.sent()
+    line.agent.close(now=line.now, unregister=False)
+    assert line.sent(until=1000.0) == []
+    assert line.agent.closed
+    assert line.agent.next_deadline() is None
 
 
 def test_close_waits_for_what_is_in_flight() -> None:

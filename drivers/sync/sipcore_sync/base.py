@@ -19,6 +19,7 @@ import math
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol, TypeVar, runtime_checkable
 
 from sipcore.commands import CloseFlow, CloseListener, Command, Listen, OpenFlow, Record, Resolve, Transmit
@@ -284,7 +285,7 @@ class SocketDriver(ABC):
             self.agent.listen_failed(command.listener, sockets.error_text(error), now=self.now())
             return
         self._listeners[command.listener] = sock
-        self.watch(sock, lambda: self._accept(command.listener))
+        self.watch(sock, partial(self._accept, command.listener))
         self.agent.listening(command.listener, sockets.address_of(sock.getsockname()), now=self.now())
 
     def _accept(self, listener: int) -> None:
@@ -317,7 +318,7 @@ class SocketDriver(ABC):
         paused, self._paused = self._paused, []
         for listener in paused:
             if (sock := self._listeners.get(listener)) is not None:
-                self.watch(sock, lambda listener=listener: self._accept(listener))  # type: ignore[misc] # early binding
+                self.watch(sock, partial(self._accept, listener))
 
     def _resolve(self, command: Resolve) -> None:
         assert self._asking is not None, "an agent that asks takes answers"

@@ -22,6 +22,8 @@ CHUNK = 65536
 """Bytes read from a stream in one turn."""
 MAX_QUEUED = 1024 * 1024
 """Bytes that a stream may have queued; a peer that reads so little is as good as gone."""
+UNSENDABLE = (OSError, OverflowError, ValueError)
+"""What sending a datagram raises: the system's errors, and the socket module's own about an impossible address."""
 LINGER = 32.0
 """Seconds that a closed stream may take to send what it has queued, as long as a transaction lasts."""
 
@@ -47,7 +49,7 @@ class Datagrams:
             self._sock.sendto(data, self._name(remote) if self._ipv6 else remote)
         except BlockingIOError:
             pass  # the core repeats what matters (RFC 3261 timer E)
-        except OSError as error:
+        except UNSENDABLE as error:
             # Linux reports ICMP about any earlier datagram with the next call, whatever its remote. When there was
             # such a report this datagram was not tried at all.
             failed = self._send_again(data, remote) if self._reports() else error
@@ -55,12 +57,12 @@ class Datagrams:
                 text = sockets.error_text(failed)
                 self._driver.agent.transmit_failed(self._number, remote, text, now=self._driver.now())
 
-    def _send_again(self, data: bytes, remote: Address) -> OSError | None:
+    def _send_again(self, data: bytes, remote: Address) -> Exception | None:
         try:
             self._sock.sendto(data, self._name(remote) if self._ipv6 else remote)
         except BlockingIOError:
             return None
-        except OSError as error:
+        except UNSENDABLE as error:
             return error
         return None
 

@@ -170,7 +170,8 @@ def accept(listener: socket.socket) -> tuple[socket.socket, Address] | None:
     except (BlockingIOError, ConnectionAbortedError):
         return None
     sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with suppress(OSError):  # it may be over already, which its reader will find out
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock, address_of(name)
 
 
