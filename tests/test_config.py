@@ -394,6 +394,14 @@ def test_a_password_makes_a_credential_of_any_realm() -> None:
     assert "p4ss" not in str(made)
 
 
+def test_several_credentials_stand_for_themselves() -> None:
+    credentials = (
+        Credential(username="a", password=Secret("x"), realm="one"),
+        Credential(username="b", password=Secret("y"), realm="two"),
+    )
+    assert account(credentials=credentials).credentials == credentials
+
+
 @pytest.mark.parametrize("option", ["password", "username"])
 def test_credentials_and_a_password_exclude_each_other(option: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,6 +81,32 @@ def test_dead_entries_do_not_pile_up() -> None:
     assert len(timers) == 10
     assert len(timers._heap) < 3000
     assert timers.next() == 1e9 - 19_999
+
+
+def test_order_and_count_survive_the_sweeping_of_dead_entries() -> None:
+    random = Random(1)
+    timers, items = Timers(), [Item(number) for number in range(50)]
+    table: dict[int, float] = {}
+    swept = 0
+    for _ in range(20_000):
+        item, when, before = random.choice(items), random.random(), len(timers._heap)
+        if random.random() < 0.2:
+            timers.disarm(item)
+            table.pop(item.name, None)
+        else:
+            timers.arm(item, when)
+            table[item.name] = when
+        assert len(timers) == len(table)
+        if len(timers._heap) < before:
+            swept += 1
+            assert timers.next() == min(table.values())
+    assert swept > 5
+    assert len(timers._heap) < 3000
+    order = []
+    while (timed := timers.pop(2.0)) is not None:
+        assert isinstance(timed, Item)
+        order.append(timed.name)
+    assert order == sorted(table, key=lambda name: table[name])
 
 
 Step = tuple[str, int, float]

@@ -40,6 +40,8 @@ def test_our_binding_is_found_anywhere_in_the_list(position: int) -> None:
     assert [binding.expires_at for binding in others] == [20.0, 21.0, 22.0]
     line.run(until=60.0)
     assert line.peer.requests[1].values("contact") == [OWN]
+    refreshed = line.peer.received[1].at
+    assert [binding.expires_at for binding in line.status().bindings[1:]] == [refreshed + 20 + n for n in range(3)]
 
 
 @pytest.mark.requirement("RFC3261-7.3.1-05")

@@ -326,6 +326,10 @@ def test_moving_back_before_the_new_address_was_registered_keeps_the_old_binding
     line.run(until=200.0)
     assert {(request.uri, request.get("expires")) for request in line.sent()} == {("sip:example.com", "3600")}
     assert line.status().registered
+    line.peer.answer(200)
+    line.agent.remove("alice", now=line.now)
+    assert [request.get("expires") for request in line.sent()] == ["0"]
+    assert line.agent.names() == ()
 
 
 def test_an_account_that_comes_back_changed_before_its_removal_is_answered() -> None:

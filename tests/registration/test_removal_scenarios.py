@@ -284,6 +284,8 @@ def test_a_forced_register_that_is_taken_back_ends_with_the_removal(ending: str)
     line.agent.register("alice", now=line.now)
     line.run(until=2.5)
     getattr(line.agent, ending)("alice", now=line.now)
+    line.run(until=3.0)
+    assert [status.next_attempt_at for status in line.agent.statuses()] == ([None] if ending == "unregister" else [])
     assert set(kinds(line, until=100.0)) <= {"U", "u"}
 
 
@@ -301,6 +303,7 @@ def test_register_brings_back_what_had_given_up() -> None:
     line = Line(account(profile=ASTERISK, max_random_initial_delay=0), script=[403, 200, ok(100)])
     line.register(until=100.0)
     assert line.status().state is State.REJECTED
+    assert line.agent.next_deadline() is None
     line.agent.register("alice", now=line.now)
     line.run(until=110.0)
     assert line.status().registered

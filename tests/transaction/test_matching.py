@@ -97,6 +97,8 @@ def test_on_udp_the_answer_comes_from_the_host_that_was_asked() -> None:
     assert wrong(response(), source=("192.0.2.1", 9999)) is None
     assert wrong(response(), source=("192.0.2.66", 5060)) == "a response from another address"
     assert wrong(response(), source=("192.0.2.66", 5060), any_source=True) is None
+    # A driver with a connected socket need not say it.
+    assert wrong(response(), source=None) is None
 
 
 def test_another_flow_is_another_connection() -> None:
@@ -104,6 +106,7 @@ def test_another_flow_is_another_connection() -> None:
     other = case.host.opened(Protocol.TCP, ("192.0.2.1", 5061))
     assert mismatch(case.transaction, response(), other, None) == "a response over another flow"
     assert mismatch(case.transaction, response(), case.flow, None) is None
+    assert mismatch(case.transaction, response(), case.flow, ("198.51.100.1", 1)) is None
 
 
 def test_ipv6_and_the_default_port() -> None:
