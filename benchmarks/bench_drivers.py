@@ -12,11 +12,11 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+import trio
+
 import sipcore_asyncio
 import sipcore_sync
 import sipcore_trio
-import trio
-
 from benchmarks.floor import measure_floor
 from benchmarks.peer import accounts, registrar
 from sipcore import Account

@@ -6,16 +6,17 @@ The hub: it routes inputs to registrations, transactions and the inbound room, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
 from sipcore.commands import Record
 from sipcore.config import Account, Transport
 from sipcore.endpoint import Endpoint, Listener
 from sipcore.errors import LocalProtocolError, RemoteProtocolError
-from sipcore.events import FlowLost, InboundRequest, InboundResponse, ListenFailed, Listening
+from sipcore.events import FlowLost, InboundRequest, InboundResponse, ListenFailed, Listening, StatusChanged
 from sipcore.flows import Flow
 from sipcore.inbound import Inbound, allow
-from sipcore.network import Network
+from sipcore.network import DEFAULT_PORT, Network
 from sipcore.registration import Registration, Wanted
 from sipcore.registration.memory import recall, remember
 from sipcore.registration.request import Texts
@@ -23,7 +24,7 @@ from sipcore.registration.view import view
 from sipcore.syntax.message import Request, Response
 from sipcore.syntax.uri import Uri
 from sipcore.transaction import mismatch
-from sipcore.values import Address, Status
+from sipcore.values import Address, Cause, State, Status
 
 __all__ = ["Snapshot", "UserAgent"]
 
@@ -67,15 +68,16 @@ class UserAgent(Endpoint):
         )
         self.allowed = allow(self.handles)
         self._registrations: dict[str, Registration] = {}
-        self._leaving: set[Registration] = set()
-        """Removed or replaced, with a binding that is not gone yet; their names may be in use again."""
+        self._leaving: dict[Registration, None] = {}
+        """Removed or replaced, with a binding that is not gone yet; their names may be in use again. In order, as all
+        that leads to outputs."""
         self._former: dict[str, list[Registration]] = {}
         """Those of them whose name another has by now; some are removed once that one has a binding."""
         self._lines: dict[str, Registration] = {}
         self._texts: dict[object, Texts] = {}
         self._listeners: dict[Transport, Listener] = {}
-        self._by_user: dict[str, list[Registration]] | None = None
-        """Registrations by the user part of their Contact."""
+        self._by_contact: dict[str, str | None] | None = None
+        """Names of registrations by user, host and port of their Contact."""
         self._snapshot = {name: (record, now, wall) for name, record in (snapshot or {}).items()}
         self._closing = False
         for account in accounts:
@@ -108,32 +110,48 @@ class UserAgent(Endpoint):
         """
         now = self.advance(now)
         self._find_wanted(name).unregister(now, everything=all)
+        self._remove_former(name, now)
         self.settle(now)
 
     def remove(self, name: str, *, now: float) -> None:
         """Remove the binding and forget the registration: its last status is Stopped. Raises `LocalProtocolError`."""
         now = self.advance(now)
         registration = self._find_wanted(name)
-        self._leaving.add(registration)
+        self._leaving[registration] = None
         registration.remove(now)
+        self._remove_former(name, now)
         self.settle(now)
 
     def reload(self, accounts: Iterable[Account], *, now: float) -> None:
-        """Have exactly these registrations, and have them registered; what did not change is not touched.
+        """Have exactly these registrations; what did not change is not touched.
 
         A change of address of record or registrar registers the new one first and then removes the old; any other
-        change keeps Call-ID, CSeq and flow. New ones start at once, removed ones are un-registered and Stopped.
-        Raises `LocalProtocolError`, and changes nothing, when two accounts have one name.
+        change, also that of the name, keeps Call-ID, CSeq and flow. New ones are registered, removed ones are
+        un-registered and Stopped, and those that were un-registered on request stay so. Raises `LocalProtocolError`,
+        and changes nothing, when two accounts have one name or the agent is closing.
         """
         now = self.advance(now)
+        if self._closing:
+            raise LocalProtocolError("the agent is closing")
         wanted: dict[str, Account] = {}
         for account in accounts:
             if wanted.setdefault(account.name, account) is not account:
                 raise LocalProtocolError(f"there are two registrations {account.name!r}")
+        added = {
+            (account.aor, account.registrar): account
+            for name, account in wanted.items()
+            if name not in self._registrations and name not in self._former
+        }
         for name, registration in list(self._registrations.items()):
-            if name not in wanted and registration.wanted is not Wanted.GONE:
-                self._leaving.add(registration)
-                registration.remove(now)
+            if name in wanted or registration.wanted is Wanted.GONE:
+                continue
+            renamed = added.pop((registration.account.aor, registration.account.registrar), None)
+            if renamed is not None:
+                self._rename(registration, renamed, now)
+                continue
+            self._leaving[registration] = None
+            registration.remove(now)
+            self._remove_former(name, now)
         for name, account in wanted.items():
             old = self._registrations.get(name)
             if old is None or old.wanted is Wanted.GONE:
@@ -141,19 +159,21 @@ class UserAgent(Endpoint):
             elif (old.account.aor, old.account.registrar) != (account.aor, account.registrar):
                 self._replace(old, account, now)
             else:
+                self._listen(account.transport)
                 old.change(account, now)
+        self._by_contact = None
+        self._tidy_listeners()
         self.settle(now)
 
     def close(self, *, now: float, unregister: bool = True) -> None:
         """Remove all bindings (unless told to leave them), then close all flows; `closed` says when that is done."""
         now = self.advance(now)
         self._closing = True
-        for registration in list(self._registrations.values()):
-            self._leaving.add(registration)
-            if not unregister:
-                registration.abandon()
+        self._leaving.update(dict.fromkeys(self._registrations.values()))
         for registration in list(self._leaving):
             registration.successor = None
+            if not unregister:
+                registration.abandon(now)
             if not registration.stopped:
                 registration.remove(now)
         self.settle(now)
@@ -192,6 +212,9 @@ class UserAgent(Endpoint):
         """This host's addresses changed, or it slept: every registration is renewed once, paced."""
         now = self.advance(now)
         self.network.resolver.forget()
+        # A connection from an address that is gone would take a whole timeout to be found dead.
+        for flow in self.network.connections.renew():
+            self.network.idle.released(flow, now)
         for registration in list(self._registrations.values()):
             registration.network_changed(now)
         self.settle(now)
@@ -256,16 +279,15 @@ class UserAgent(Endpoint):
         return None if registration is None else registration.name
 
     def _name_of_contact(self, uri: Uri) -> str | None:
-        if self._by_user is None:
+        if self._by_contact is None:
             # Made when the first request comes and again after changes, since most agents never need it.
-            self._by_user = {}
-            for registration in self._registrations.values():
-                self._by_user.setdefault(registration.contact_user, []).append(registration)
-        for registration in self._by_user.get(uri.user or "", ()):
-            contact = registration.contact_uri
-            if contact is not None and contact.equivalent(uri):
-                return registration.name
-        return None
+            self._by_contact = {}
+            for name, registration in self._registrations.items():
+                key = registration.contact_key
+                # Where several have one Contact nobody can tell for whom a request is.
+                self._by_contact[key] = None if key in self._by_contact else name
+        host = f"{uri.host.lower()}:{uri.port or DEFAULT_PORT}"
+        return self._by_contact.get(f"{uri.user}@{host}")
 
     # --- flows and listeners ---------------------------------------------------------------------------------------
 
@@ -275,7 +297,7 @@ class UserAgent(Endpoint):
         if not flow.reliable:
             # Its users are not kept, since a socket rarely ends; when it does, the next one has another port.
             users = {name for name, item in self._registrations.items() if item.flow == flow.id}
-        for name in users:
+        for name in sorted(users):
             registration = self._registrations.get(name)
             if registration is not None and registration.flow == flow.id:
                 registration.flow_lost(now)
@@ -290,6 +312,9 @@ class UserAgent(Endpoint):
         for transport, wanted in self._listeners.items():
             if wanted is listener:
                 self.network.listening[transport] = listener.local
+                for registration in self._registrations.values():
+                    if registration.account.transport == transport:
+                        registration.listener_changed(now)
         self.put(Listening(protocol=listener.protocol, local=listener.local))
 
     def on_listen_failed(self, listener: Listener, error: str, now: float) -> None:
@@ -322,6 +347,10 @@ class UserAgent(Endpoint):
         self._lines[token] = registration
         return token
 
+    def contact_changed(self) -> None:
+        """What was known of Contacts is out of date."""
+        self._by_contact = None
+
     def left_flow(self, flow: int, name: str) -> None:
         """The binding of `name` is not on that flow any more."""
         record = self.flows.get(flow)
@@ -336,22 +365,29 @@ class UserAgent(Endpoint):
         for old in tuple(self._former.get(registration.name, ())):
             if old.successor is not None:
                 old.successor = None
-                if old.exchange is None:
+                if registration.same_binding(old):
+                    old.supersede(now)
+                elif old.exchange is None:
                     old.remove(now)
 
     def stopped(self, registration: Registration, now: float) -> None:
         """Forget a registration that has nothing left to do."""
-        self._leaving.discard(registration)
-        former = self._former.get(registration.name, [])
+        self._leaving.pop(registration, None)
+        name = registration.account.name
+        former = self._former.get(name, [])
         if registration in former:
             former.remove(registration)
             if not former:
-                del self._former[registration.name]
+                del self._former[name]
+            heir = self._registrations.get(name)
+            if heir is not None and heir.same_contact(registration):
+                # Two names of one registrar: what removed the old binding has removed the new one.
+                heir.listener_changed(now)
         if registration.line:
             self._lines.pop(registration.line, None)
-        if self._registrations.get(registration.name) is registration:
-            del self._registrations[registration.name]
-            self._by_user = None
+        if self._registrations.get(name) is registration:
+            del self._registrations[name]
+            self._by_contact = None
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -363,13 +399,15 @@ class UserAgent(Endpoint):
         if old is not None:
             former = self._former.setdefault(name, [])
             former.append(old)
-        self._by_user = None
+        self._by_contact = None
         for item in former:
             if (item.account.aor, item.account.registrar) == (account.aor, account.registrar):
                 # It is being removed, or is about to be. A second registration of the same Contact would race its
                 # removal, and the later of the two requests to arrive would win; the same one goes on in order.
                 former.remove(item)
-                self._leaving.discard(item)
+                if not former:
+                    self._former.pop(name, None)
+                self._leaving.pop(item, None)
                 self._registrations[name] = item
                 item.revive(account, now)
                 return item
@@ -378,16 +416,52 @@ class UserAgent(Endpoint):
         remembered = self._snapshot.pop(account.name, None)
         if remembered is not None:
             record, then, wall = remembered
-            recall(registration, record, then, wall, now)
-            if registration.line:
+            token = registration.line
+            if isinstance(record, Mapping):
+                recall(registration, record, then, wall, now)
+            if registration.line != token:
+                self._lines.pop(token, None)
                 self._lines[registration.line] = registration
         return registration
 
     def _replace(self, old: Registration, account: Account, now: float) -> None:
-        self._leaving.add(old)
+        self._leaving[old] = None
         new = self._add(account, now)
         old.retire(account.name)
         new.register(now)
+
+    def _rename(self, registration: Registration, account: Account, now: float) -> None:
+        """The same registration under another name: whoever follows the old name is told that it ended."""
+        name = registration.name
+        status = view(registration)
+        ended = replace(
+            status, state=State.STOPPED, cause=Cause(detail=f"renamed to {account.name}"), next_attempt_at=None
+        )
+        self.put(StatusChanged(status=ended, previous=status.state))
+        del self._registrations[name]
+        self._registrations[account.name] = registration
+        for flow in self.flows.values():
+            if name in flow.users:
+                flow.users.discard(name)
+                flow.users.add(account.name)
+        registration.change(account, now)
+
+    def _remove_former(self, name: str, now: float) -> None:
+        """Those that waited for the registration of that name wait no longer: nobody takes over from them."""
+        for old in tuple(self._former.get(name, ())):
+            if old.successor is not None:
+                old.successor = None
+                if old.exchange is None:
+                    old.remove(now)
+
+    def _tidy_listeners(self) -> None:
+        """Close the listeners that no account asks for any more."""
+        used = {registration.account.transport for registration in self._registrations.values()}
+        for transport, listener in list(self._listeners.items()):
+            if transport not in used:
+                del self._listeners[transport]
+                self.network.listening.pop(transport, None)
+                self.close_listener(listener)
 
     def _find(self, name: str) -> Registration:
         try:

@@ -152,6 +152,8 @@ class Client:
         self._gave_up = False
         self._left = False
         self._names: dict[str, Status | None] = {}
+        self._unremoved: set[str] = set()
+        """Those whose removal failed."""
         self._own: deque[Event] = deque()
         self._followers: WeakSet[Follower] = WeakSet()
         # The inputs that matter for speed go straight to the agent.
@@ -249,8 +251,12 @@ class Client:
             self._leave_until = None
             self._gave_up = True
         elif self._entering and self._enter_until is not None and now >= self._enter_until:
-            first = next(name for name in self._names if name in self._missing)
-            self._decide(EnteringFailed(status=self.status(first)))
+            missing = next((name for name in self.agent.names() if name in self._missing), None)
+            if missing is None:
+                # What was waited for has been removed meanwhile.
+                self._decide(Entered())
+            else:
+                self._decide(EnteringFailed(status=self.status(missing)))
 
     def network_changed(self, *, now: float) -> None:
         """See `UserAgent`."""
@@ -301,6 +307,9 @@ class Client:
                 self._missing.discard(status.name)
                 if not self._missing:
                     self._decide(Entered())
+        elif isinstance(event, Rejected) and event.removal:
+            if event.retry_at is None:
+                self._unremoved.add(event.name)
         elif (
             self._entering
             and isinstance(event, Rejected)
@@ -322,9 +331,12 @@ class Client:
     def _end_leaving(self) -> None:
         unconfirmed = []
         for name, status in self._names.items():
-            if status is None or status.state is State.STOPPED:
+            if status is None or (status.state is State.STOPPED and name not in self._unremoved):
                 continue
             unconfirmed.append(name)
+            if status.state is State.STOPPED:
+                # It says itself why the binding was not removed.
+                continue
             final = self._names[name] = _unconfirmed(status, self._leave_within)
             self._own.append(StatusChanged(status=final, previous=status.state))
             self._publish(final)

@@ -141,7 +141,7 @@ class Account:
     max_random_initial_delay: int | None = field(default=None, kw_only=True)
     """The first attempt waits a random whole number of seconds below this; None is 0, or the profile's."""
     auth_rejection_permanent: bool = field(default=True, kw_only=True)
-    """ASTERISK: a refused 401 or 407 is permanent; otherwise temporary."""
+    """A refused 401 or 407 is of class `refused credentials`; otherwise it is temporary. Asterisk's option."""
     give_up: frozenset[OutcomeClass] = field(default=frozenset(), kw_only=True)
     """SIPCORE: classes after which nothing is retried."""
     redirects: int = field(default=0, kw_only=True)
@@ -272,7 +272,7 @@ def _uri(option: str, text: str) -> Uri:
     except RemoteProtocolError as error:
         raise ConfigError(option, _masked(text), f"a sip or sips URI ({error})") from None
     if uri.scheme not in ("sip", "sips"):
-        raise ConfigError(option, text, "a sip or sips URI")
+        raise ConfigError(option, _masked(text), "a sip or sips URI")
     if uri.password is not None:
         # RFC 3261 section 19.1.1 recommends against it, and it would show wherever the URI does.
         raise ConfigError(option, _masked(text), "a URI without a password; option `password` is for that")
@@ -293,7 +293,7 @@ def _hop(option: str, text: str) -> None:
 def _route(text: str) -> None:
     expected = "a route such as <sip:proxy.example.com;lr>"
     if not grammar.check_line(text):
-        raise ConfigError("outbound_proxy", text, expected)
+        raise ConfigError("outbound_proxy", _masked(text), expected)
     try:
         value = parse_name_addr(text)
     except RemoteProtocolError as error:

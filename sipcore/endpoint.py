@@ -34,6 +34,13 @@ from forged addresses cannot fill the memory."""
 INCOMPLETE_MESSAGE_TIMEOUT = 32.0
 """Seconds that a stream may leave a message unfinished: as long as a transaction lasts (RFC 3261, 64*T1)."""
 
+MAX_ACCEPTED = 16384
+"""Accepted connections at once; each costs about 2 KiB and a descriptor of the driver's."""
+
+ACCEPTED_IDLE = 150.0
+"""Seconds of silence after which an accepted connection makes room for another when there are too many: clients that
+want to be reached send a keep-alive every 95 to 120 s (RFC 5626 section 4.4.1)."""
+
 PONG = b"\r\n"
 
 
@@ -59,6 +66,8 @@ class Endpoint(ABC):
         self._outputs: deque[Command | Event | tuple[str, Address | None]] = deque()
         self._drops: dict[tuple[str, Address | None], list[int | None]] = {}
         self.flows: dict[int, Flow] = {}
+        self._accepted: dict[int, None] = {}
+        """Flows that listeners accepted, oldest first."""
         self.listeners: dict[int, Listener] = {}
         self._last_flow = 0
         self._last_listener = 0
@@ -89,7 +98,7 @@ class Endpoint(ABC):
         self.settle(now)
 
     def flow_opened(
-        self, flow: int, local: Address, remote: Address | None = None, certificate: object = None, *, now: float
+        self, flow: int, local: Address, remote: Address | None = None, *, now: float
     ) -> None:
         """Answer to `OpenFlow`: the socket is bound to `local`, or connected."""
         now = self.advance(now)
@@ -147,7 +156,8 @@ class Endpoint(ABC):
         flow.local = local[:2]
         flow.open = True
         flow.listener = listener
-        if record is None:
+        flow.heard_at = now
+        if record is None or not self._room_for(flow, now):
             self.close_flow(flow)
         else:
             self.on_flow_open(flow, now)
@@ -158,7 +168,7 @@ class Endpoint(ABC):
         """One datagram (with its `source`), or some bytes of a stream. Never raises because of what they hold."""
         now = self.advance(now)
         record = self.flows.get(flow)
-        if record is None:
+        if record is None or not record.open:
             return
         record.heard_at = now
         if record.framer is None:
@@ -205,6 +215,7 @@ class Endpoint(ABC):
     def close_flow(self, flow: Flow) -> None:
         """Close it; what waits on it is not told."""
         if self.flows.pop(flow.id, None) is not None:
+            self._accepted.pop(flow.id, None)
             self.timers.disarm(flow)
             flow.open = False
             self.put(CloseFlow(flow=flow.id))
@@ -278,6 +289,18 @@ class Endpoint(ABC):
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
+    def _room_for(self, flow: Flow, now: float) -> bool:
+        """Below the bound on accepted connections; at it, one that has been silent for long makes room."""
+        self._accepted[flow.id] = None
+        if len(self._accepted) <= MAX_ACCEPTED:
+            return True
+        oldest = next((known for number in self._accepted if (known := self.flows.get(number)) is not None), flow)
+        if oldest is not flow and now - oldest.heard_at >= ACCEPTED_IDLE:
+            self.abandon_flow(oldest, "silent, and there were too many connections", now)
+            return True
+        self.drop("too many connections", flow.id, flow.remote)
+        return False
+
     def _new_flow(self, protocol: Protocol, remote: Address | None, *, accepted: bool = False) -> Flow:
         self._last_flow += 1
         framer = StreamFramer(accepted=accepted) if protocol.reliable else None
@@ -286,6 +309,7 @@ class Endpoint(ABC):
         return flow
 
     def _end_flow(self, flow: Flow, error: str, now: float) -> None:
+        self._accepted.pop(flow.id, None)
         self.timers.disarm(flow)
         flow.open = False
         waiting, flow.waiting = flow.waiting, []

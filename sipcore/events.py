@@ -29,7 +29,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChanged(Event):
-    """Something that `Status` says about a registration changed; comes after the event that names the reason."""
+    """State, cause or expiry of a registration changed; comes after the event that names the reason.
+
+    A change of phase or plan alone makes no event: what is asked for is told when it has come to something.
+    """
 
     status: Status
     previous: State
@@ -99,7 +102,7 @@ class InboundRequest(Event):
     """The message as it arrived."""
     flow: int
     source: Address | None
-    """Who sent it; None on a flow that has one remote only."""
+    """Who sent it."""
     registration: str | None
     """The registration it came for, by the `line` parameter or our Contact; None when neither tells."""
 

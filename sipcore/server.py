@@ -26,9 +26,6 @@ from sipcore.values import Address, Protocol
 
 __all__ = ["Registrar"]
 
-MAX_CONNECTIONS: Final = 65536
-"""Accepted connections at once; each costs about 2 KiB and a descriptor of the driver's."""
-
 HANDLES: Final = ("REGISTER",)
 
 _NOBODY: Final[Users] = MappingProxyType({})
@@ -127,9 +124,6 @@ class Registrar(Endpoint):
             assert flow.local is not None
             self._sockets[flow.id] = flow.local
             self.put(Listening(protocol=flow.protocol, local=flow.local))
-        elif len(self.flows) > MAX_CONNECTIONS:
-            self.drop("too many connections", flow.id, flow.remote)
-            self.close_flow(flow)
 
     def on_flow_end(self, flow: Flow, error: str, now: float) -> None:
         """A socket could not be had or has ended; that a client goes is nothing to tell."""

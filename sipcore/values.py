@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, NoReturn
 
 __all__ = [
+    "WILDCARDS",
     "Address",
     "Binding",
     "Cause",
@@ -21,12 +22,17 @@ __all__ = [
     "State",
     "Status",
     "backoff",
+    "canonical_address",
     "format_address",
     "is_ip_address",
 ]
 
 Address = tuple[str, int]
 """An IP literal without brackets (an IPv6 zone allowed) and a port."""
+
+
+WILDCARDS = frozenset({"0.0.0.0", "::"})
+"""The addresses that mean any, and that no message may hold."""
 
 
 class Protocol(enum.StrEnum):
@@ -147,7 +153,7 @@ class Status:
     phase: Phase
     """What we are doing."""
     cause: Cause | None
-    """Why `state` is what it is; None as long as nothing has happened."""
+    """Why `state` is what it is; None as long as nothing has happened in this run."""
     server: str | None
     """The address last asked, as `host:port`."""
     transport: Protocol | None
@@ -253,6 +259,11 @@ def is_ip_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def canonical_address(text: str) -> str:
+    """The one spelling of an IP literal (RFC 5952), as sockets name it. Raises ValueError when it is none."""
+    return str(ip_address(text)) if ":" in text else text
 
 
 def backoff(failures: int, *, base: float, ceiling: float, random: Random) -> float:

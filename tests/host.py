@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from sipcore.commands import Command, OpenFlow, Transmit
-from sipcore.endpoint import Endpoint
+from sipcore.endpoint import Endpoint, Listener
 from sipcore.events import Event
 from sipcore.flows import Flow
 from sipcore.syntax.message import Request, Response
@@ -22,13 +22,29 @@ class Host(Endpoint):
         self.requests: list[Request] = []
         self.responses: list[Response] = []
         self.ended: list[tuple[int, str]] = []
+        self.told: list[tuple[object, ...]] = []
+        self.sources: list[Address | None] = []
         self.settled = 0
 
     def on_request(self, flow: Flow, request: Request, data: bytes, source: Address | None, now: float) -> None:
         self.requests.append(request)
+        self.sources.append(source)
 
     def on_response(self, flow: Flow, response: Response, data: bytes, source: Address | None, now: float) -> None:
         self.responses.append(response)
+        self.sources.append(source)
+
+    def on_flow_open(self, flow: Flow, now: float) -> None:
+        self.told.append(("flow open", flow.id, now))
+
+    def on_transmit_failed(self, flow: Flow, remote: Address, error: str, now: float) -> None:
+        self.told.append(("transmit failed", flow.id, remote, error, now))
+
+    def on_listening(self, listener: Listener, now: float) -> None:
+        self.told.append(("listening", listener.id, listener.local, now))
+
+    def on_listen_failed(self, listener: Listener, error: str, now: float) -> None:
+        self.told.append(("listen failed", listener.id, error, now))
 
     def on_flow_end(self, flow: Flow, error: str, now: float) -> None:
         self.ended.append((flow.id, error))

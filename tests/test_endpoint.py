@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -14,6 +15,7 @@ from sipcore.errors import LocalProtocolError
 from sipcore.events import MessageDropped
 from sipcore.flows import Flow, FlowUser
 from sipcore.syntax.limits import MAX_KEEPALIVES
+from sipcore.syntax.message import Request
 from sipcore.values import Address, Protocol
 from tests.host import Host
 
@@ -139,6 +141,55 @@ def test_a_flow_ends_once_and_nothing_is_sent_on_it(error: str | None, told: str
     assert host.requests == []
 
 
+def test_every_input_tells_what_happened_and_settles() -> None:
+    """What an agent does last, after each input, is not forgotten for any of them."""
+    host = Host()
+    flow = host.open_flow(Protocol.UDP, local=None, remote=None, server_name=None, until=32.0)
+    listener = host.listen(Protocol.TCP, ("192.0.2.9", 0))
+    other = host.listen(Protocol.TCP, ("192.0.2.9", 1))
+    inputs: list[tuple[Callable[[], object], tuple[object, ...] | None]] = [
+        (lambda: host.flow_opened(flow.id, ("192.0.2.9", 1), now=1.0), ("flow open", flow.id, 1.0)),
+        (
+            lambda: host.transmit_failed(flow.id, REMOTE, "unreachable", now=2.0),
+            ("transmit failed", flow.id, REMOTE, "unreachable", 2.0),
+        ),
+        (
+            lambda: host.listening(listener.id, ("192.0.2.9", 5062), now=3.0),
+            ("listening", listener.id, ("192.0.2.9", 5062), 3.0),
+        ),
+        (lambda: host.listen_failed(other.id, "in use", now=4.0), ("listen failed", other.id, "in use", 4.0)),
+        (
+            lambda: host.flow_accepted(listener.id, ("192.0.2.9", 5062), REMOTE, now=5.0),
+            ("flow open", flow.id + 1, 5.0),
+        ),
+        (lambda: host.receive(flow.id, REQUEST, REMOTE, now=6.0), None),
+        (lambda: host.handle_deadline(now=7.0), None),
+        (lambda: host.flow_closed(flow.id, "reset", now=8.0), None),
+    ]
+    for give, told in inputs:
+        host.told.clear()
+        settled = host.settled
+        give()
+        assert host.settled == settled + 1
+        assert host.told == ([told] if told else [])
+    assert host.ended == [(flow.id, "reset")]
+    assert (len(host.requests), host.now) == (1, 8.0)
+
+
+@pytest.mark.parametrize("end", ["close", "abandon", "lost"])
+def test_with_a_flow_its_deadline_ends(end: str) -> None:
+    host = Host()
+    flow = host.open_flow(Protocol.TCP, local=None, remote=REMOTE, server_name=None, until=32.0)
+    assert host.next_deadline() == 32.0
+    if end == "close":
+        host.close_flow(flow)
+    elif end == "abandon":
+        host.abandon_flow(flow, "x", 1.0)
+    else:
+        host.flow_closed(flow.id, "x", now=1.0)
+    assert host.next_deadline() is None
+
+
 def test_numbers_of_flows_are_never_used_twice() -> None:
     host = Host()
     seen = set()
@@ -215,8 +266,11 @@ def test_a_datagram_is_a_message() -> None:
     flow = host.opened()
     host.receive(flow.id, REQUEST, REMOTE, now=1.0)
     host.receive(flow.id, RESPONSE, REMOTE, now=1.0)
-    assert [item.method for item in host.requests] == ["OPTIONS"]
+    host.receive(flow.id, REQUEST, ("2001:db8::1", 5060, 0, 0), now=1.0)  # type: ignore[arg-type]  # as of sockets
+    host.receive(flow.id, REQUEST, None, now=1.0)
+    assert [item.method for item in host.requests] == ["OPTIONS"] * 3
     assert [item.status for item in host.responses] == [200]
+    assert host.sources == [REMOTE, REMOTE, ("2001:db8::1", 5060), None]
 
 
 @pytest.mark.parametrize(
@@ -224,6 +278,7 @@ def test_a_datagram_is_a_message() -> None:
     [
         (b"hello", "malformed message"),
         (b"\r\n\r\n\r\n", "malformed message"),
+        (b"\r\na", "malformed message"),
         (b"OPTIONS sip:a@h SIP/3.0\r\n\r\n", "malformed message"),
         (REQUEST[:-1], "malformed message"),
         (b"OPTIONS sip:a@h SIP/2.0\r\n" + b"X: " + b"a" * 70000 + b"\r\n\r\n", "limit"),
@@ -294,6 +349,20 @@ def test_a_message_that_is_wrong_inside_does_not_end_the_stream() -> None:
     host.receive(flow.id, b"OPTIONS sip:a@h SIP/2.0\r\nX Y: 1\r\nContent-Length: 0\r\n\r\n" + REQUEST, now=1.0)
     assert len(drops(host)) == 1
     assert len(host.requests) == 1
+
+
+def test_what_follows_on_a_flow_that_was_closed_meanwhile_is_not_read() -> None:
+    class Closing(Host):
+        def on_request(self, flow: Flow, request: Request, data: bytes, source: Address | None, now: float) -> None:
+            super().on_request(flow, request, data, source, now)
+            self.close_flow(flow)
+
+    host = Closing()
+    flow = accepted(host)
+    host.receive(flow.id, REQUEST + REQUEST + b"\r\n\r\nSIP/2.0", now=1.0)
+    assert len(host.requests) == 1
+    assert host.outputs() == [CloseFlow(flow=flow.id)]
+    assert host.next_deadline() is None
 
 
 def test_an_unfinished_message_ends_the_connection_in_time() -> None:
@@ -377,6 +446,12 @@ def test_raw_bytes_that_cannot_go_are_refused() -> None:
         host.send_raw(udp.id, b"x", now=0.0)
     with pytest.raises(LocalProtocolError, match="65536 bytes do not fit into a datagram"):
         host.send_raw(udp.id, b"x" * 65536, REMOTE, now=0.0)
+    assert host.sent() == []
+    tcp = host.opened(Protocol.TCP, REMOTE)
+    host.send_raw(udp.id, b"x" * 65535, REMOTE, now=7.0)
+    host.send_raw(tcp.id, b"x" * 65536, now=7.0)
+    assert [len(data) for data in host.sent()] == [65535, 65536]
+    assert host.now == 7.0
 
 
 # --- deadlines -----------------------------------------------------------------------

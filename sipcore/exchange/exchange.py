@@ -2,8 +2,8 @@
 
 The exchange knows how a request travels; whoever uses it (`ExchangeUser`) knows what the request says and what an
 answer means. After each reply the user is asked for the outcome; a class that continues makes the exchange send again,
-to the same target or the next one, and any other ends it. The bound on requests is kept here, so that no answer and no
-profile can pass it.
+to the same target or the next one, and any other ends it. How many requests are left is counted here and told to the
+user, who gives no class that continues when there are none.
 """
 
 from __future__ import annotations
@@ -20,11 +20,9 @@ from sipcore.profiles import MAX_REQUESTS_PER_ATTEMPT
 from sipcore.syntax.message import Response
 from sipcore.syntax.uri import Uri
 from sipcore.transaction.client import ClientTransaction
-from sipcore.values import Address, OutcomeClass, RecordKind
+from sipcore.values import WILDCARDS, Address, OutcomeClass, RecordKind
 
 __all__ = ["Exchange", "ExchangeUser", "Step", "Written"]
-
-_WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 
 class Step(NamedTuple):
@@ -121,13 +119,14 @@ class Exchange(FlowUser):
         else:
             TargetSearch(step.uri, step.transport, self).start(self.network.resolver, now)
 
-    def cancel(self) -> None:
+    def cancel(self, now: float) -> None:
         """Stop without an outcome: nothing more is sent."""
         self.over = True
         transaction, self.transaction = self.transaction, None
         if transaction is not None:
             if not transaction.aged and self.lane is not None:
                 self.lane.leave()
+                self.lane.advance(now)
             transaction.abandon()
 
     @property
@@ -149,7 +148,8 @@ class Exchange(FlowUser):
         if error is not None:
             self._reply(Reply(None, Failure.UNRESOLVED, error), now)
             return
-        self.targets = targets
+        # Each target may take a whole timeout, so no attempt tries more of them than it may send requests.
+        self.targets = targets[:MAX_REQUESTS_PER_ATTEMPT]
         self.user.on_targets_found(now)
         self._next_target(now)
 
@@ -195,7 +195,7 @@ class Exchange(FlowUser):
         assert flow.local is not None
         assert self.target is not None
         host = flow.local[0]
-        if host in _WILDCARDS:
+        if host in WILDCARDS:
             # A wildcard address never reaches Via or Contact.
             remote = self.target.remote[0]
             known = self.network.resolver.look(remote, RecordKind.SOURCE, now)
@@ -293,28 +293,26 @@ class Exchange(FlowUser):
         if lane is not None and not transaction.aged:
             lane.leave()
         # A follow-up takes the place that has just become free; only then may the next in line have it.
-        self._reply(reply, now)
+        self._reply(reply, now, placed=not transaction.aged)
         if lane is not None:
             lane.advance(now)
 
-    def _reply(self, reply: Reply, now: float) -> None:
+    def _reply(self, reply: Reply, now: float, *, placed: bool = True) -> None:
         if self.over:
             return
         outcome = self.user.judge(self, reply, now)
         kind = outcome.kind
         if kind in CONTINUING:
-            if self.requests_left <= 0:
-                reply = Reply(reply.response, Failure.TOO_MANY)
-                outcome = Outcome(OutcomeClass.TEMPORARY, Failure.TOO_MANY.value, outcome.code, outcome.retry_after)
-            elif kind is OutcomeClass.NEXT_TARGET and self.targets:
+            if kind is OutcomeClass.NEXT_TARGET:
                 self._next_target(now)
-                return
             elif kind is OutcomeClass.REDIRECT:
                 self.target = self.flow = self.lane = None
                 self.start(self.user.redirect(now), now)
-                return
-            else:
+            elif placed or self.lane is None:
                 self._send(now)
-                return
+            else:
+                # The place in the lane went to somebody else when the request turned T1 old.
+                self.lane.submit(self, refresh=True, due=float("-inf"), now=now)
+            return
         self.over = True
         self.user.on_outcome(self, reply, outcome, now)

@@ -17,7 +17,6 @@ class Failure(enum.StrEnum):
     TIMEOUT = "no answer"
     FLOW = "no connection"
     UNRESOLVED = "no address"
-    TOO_MANY = "too many requests in one attempt"
 
 
 class Reply(NamedTuple):

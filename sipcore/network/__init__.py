@@ -15,9 +15,10 @@ from sipcore.network.connections import Connections
 from sipcore.network.network import Network
 from sipcore.network.pacing import Lane, Pacer
 from sipcore.network.resolver import Resolver
-from sipcore.network.targets import Target, TargetSearch, literal_target, transport_for
+from sipcore.network.targets import DEFAULT_PORT, Target, TargetSearch, literal_target, transport_for
 
 __all__ = [
+    "DEFAULT_PORT",
     "Connections",
     "Lane",
     "Network",

@@ -51,9 +51,12 @@ class Connections:
         if flow.key is not None and self._by_key.get(flow.key) is flow:
             del self._by_key[flow.key]
 
-    def all(self) -> list[Flow]:
-        """All that are open or opening."""
-        return list(self._by_key.values())
+    def renew(self) -> list[Flow]:
+        """Have what follows open connections of its own; returns those that stand, for whoever still uses them."""
+        streams = {key: flow for key, flow in self._by_key.items() if flow.reliable and flow.open}
+        for key in streams:
+            del self._by_key[key]
+        return list(streams.values())
 
     def _open(self, key: object, target: Target, local: Address | None, remote: Address | None, until: float) -> Flow:
         flow = self._host.open_flow(

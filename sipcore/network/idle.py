@@ -10,7 +10,8 @@ from sipcore.transaction.client import ClientTransactions
 __all__ = ["IDLE_TIME", "IdleConnections"]
 
 IDLE_TIME = 32.0
-"""Seconds: RFC 3261 section 18 asks to keep a connection for at least the longest transaction after its last message."""
+"""Seconds: RFC 3261 section 18 asks to keep a connection for at least the longest transaction after its last
+message."""
 
 
 class IdleConnections:

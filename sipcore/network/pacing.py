@@ -82,17 +82,20 @@ class Lane:
 class Pacer:
     """All lanes of one agent."""
 
-    __slots__ = ("_lanes",)
+    __slots__ = ("_lanes", "_sweep_at")
 
     def __init__(self) -> None:
         self._lanes: dict[tuple[int, Address], Lane] = {}
+        self._sweep_at = MAX_LANES
 
     def lane(self, flow: int, remote: Address) -> Lane:
         """The lane of a flow and remote."""
         lane = self._lanes.get((flow, remote))
         if lane is None:
-            if len(self._lanes) >= MAX_LANES:
+            if len(self._lanes) >= self._sweep_at:
                 self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.idle}
+                # Where all are busy the next sweep waits until there are twice as many, so that it stays cheap.
+                self._sweep_at = max(MAX_LANES, 2 * len(self._lanes))
             lane = self._lanes[flow, remote] = Lane()
         return lane
 

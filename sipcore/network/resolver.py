@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from sipcore.commands import Record, Resolve
 from sipcore.flows import FlowHost
-from sipcore.values import RecordKind
+from sipcore.values import WILDCARDS, RecordKind, canonical_address, is_ip_address
 
 __all__ = ["Asker", "Resolver"]
 
@@ -40,7 +40,7 @@ class Asker(Protocol):
 class _Query:
     """One `Resolve` on its way."""
 
-    __slots__ = ("askers", "due", "due_key", "kind", "name", "number", "resolver")
+    __slots__ = ("askers", "due", "due_key", "keep", "kind", "name", "number", "resolver")
 
     def __init__(self, resolver: Resolver, number: int, name: str, kind: RecordKind) -> None:
         self.resolver = resolver
@@ -48,6 +48,8 @@ class _Query:
         self.name = name
         self.kind = kind
         self.askers: list[Asker] = []
+        self.keep = True
+        """The answer may be remembered."""
         self.due: float | None = None
         self.due_key = 0
 
@@ -93,19 +95,30 @@ class Resolver:
         self._host.timers.disarm(query)
         key = (query.name, query.kind)
         del self._open[key]
-        addresses = tuple(dict.fromkeys(record.address for record in records[:MAX_RECORDS]))
-        if addresses:
+        addresses = tuple(dict.fromkeys(_usable(records[:MAX_RECORDS])))
+        if addresses and query.keep:
             ttls = [DEFAULT_TTL if record.ttl is None else record.ttl for record in records[:MAX_RECORDS]]
             # A NaN from a driver compares false and ends as the minimum.
             ttl = min(ttls) if min(ttls) >= MIN_TTL else MIN_TTL
             if len(self._cache) >= MAX_NAMES and key not in self._cache:
                 del self._cache[next(iter(self._cache))]
             self._cache[key] = (now + min(ttl, MAX_TTL), addresses)
-        else:
+        elif not addresses:
             error = error or "no address"
         for asker in query.askers:
             asker.on_answer(query.name, query.kind, addresses, error if not addresses else None, now)
 
     def forget(self) -> None:
-        """The network changed: what is remembered may be wrong."""
+        """The network changed: what is remembered may be wrong, and so may the answers to come be."""
         self._cache.clear()
+        for query in self._queries.values():
+            query.keep = False
+
+
+def _usable(records: Sequence[Record]) -> Iterator[str]:
+    """The addresses that may stand in a request: a resolver is not trusted to answer with nothing else."""
+    for record in records:
+        if is_ip_address(record.address):
+            address = canonical_address(record.address)
+            if address not in WILDCARDS:
+                yield address

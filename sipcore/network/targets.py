@@ -6,9 +6,9 @@ from typing import NamedTuple
 from typing import Protocol as Interface
 
 from sipcore.config import Transport
-from sipcore.network.resolver import Resolver
+from sipcore.network.resolver import MAX_RECORDS, Resolver
 from sipcore.syntax.uri import Uri
-from sipcore.values import Address, Protocol, RecordKind, is_ip_address
+from sipcore.values import Address, Protocol, RecordKind, canonical_address, is_ip_address
 
 __all__ = ["Target", "TargetSearch", "TargetUser", "literal_target", "transport_for"]
 
@@ -46,7 +46,7 @@ def literal_target(uri: Uri, wanted: Transport | None) -> Target | None:
     host = (uri.get("maddr") or uri.host).strip("[]")
     if not is_ip_address(host):
         return None
-    return Target(transport_for(uri, wanted), (host, uri.port or DEFAULT_PORT), uri.host)
+    return Target(transport_for(uri, wanted), (canonical_address(host), uri.port or DEFAULT_PORT), uri.host)
 
 
 class TargetSearch:
@@ -98,7 +98,7 @@ class TargetSearch:
     def _finish(self, now: float) -> None:
         # IPv4 first: most registrars live there, and a UDP request into an IPv6 void costs a whole timer F.
         hosts = [host for kind in (RecordKind.A, RecordKind.AAAA) for host in self._addresses.get(kind, ())]
-        targets = [Target(self._transport, (host, self._port), self._uri_host) for host in hosts]
+        targets = [Target(self._transport, (host, self._port), self._uri_host) for host in hosts[:MAX_RECORDS]]
         error = None if targets else f"{self._uri_host}: {self._error or 'no address'}"
         self._user.on_targets(targets, error, now)
 

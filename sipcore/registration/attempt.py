@@ -18,7 +18,7 @@ from sipcore.network.targets import literal_target
 from sipcore.registration import redirect, too_brief
 from sipcore.registration.binding import Grant, read_grant
 from sipcore.registration.classify import Authentication, Context, classify
-from sipcore.registration.request import write_register
+from sipcore.registration.request import distinct_contacts, write_register
 from sipcore.registration.table import Trigger
 from sipcore.syntax.message import Response
 from sipcore.syntax.uri import Uri
@@ -132,7 +132,7 @@ class Attempt:
             from_value=from_value,
             call_id=call_id,
             cseq=cseq,
-            contacts=self._contacts(),
+            contacts=self._contacts(now),
             expires=0 if self.removal else registration.expires,
             credentials=credentials,
             request_uri=request_uri,
@@ -140,16 +140,20 @@ class Attempt:
         )
         return Written(data, call_id, f"{cseq} REGISTER", from_value, aor)
 
-    def _contacts(self) -> str:
-        contact, bound = self.registration.contact, self.registration.bound
+    def _contacts(self, now: float) -> str:
+        registration = self.registration
+        contact, bound = registration.contact, registration.bound
         if self.everything:
             return "*"
+        unconfirmed = registration.unconfirmed_at(now)
+        if not unconfirmed and (bound is None or bound == contact):
+            return contact
+        known = (*(() if bound is None else (bound,)), *unconfirmed)
         if self.removal:
-            return bound or contact
-        if bound is not None and bound != contact:
-            # One REGISTER moves the binding: at no moment is there none, and the old one does not stay behind.
-            return f"{contact}, {bound};expires=0"
-        return contact
+            return ", ".join(distinct_contacts(known))
+        # One REGISTER moves the binding: at no moment is there none, and the old ones do not stay behind.
+        old = distinct_contacts((contact, *known))[1:]
+        return ", ".join((contact, *(f"{item};expires=0" for item in old)))
 
     # --- answers ---------------------------------------------------------------------------------------------------
 
@@ -163,6 +167,7 @@ class Attempt:
                 targets_left=len(exchange.targets),
                 requests_left=exchange.requests_left,
             )
+            self._answering = self.credentials_sent
             return classify(None, reply.failure, context)
         try:
             return self._judge_success(response) if response.status < 300 else self._judge_failure(exchange, response)
@@ -263,6 +268,9 @@ class Attempt:
             self._answers_without_stale = 0
             if account.profile.tag_per_attempt:
                 registration.renew_tag()
+        elif outcome.kind is OutcomeClass.NEXT_TARGET:
+            # The same request goes to the next address, credentials included (RFC 3263 section 4.3).
+            self._answering = self.credentials_sent
         return outcome
 
     def _read_challenges(self, response: Response) -> AuthVerdict:

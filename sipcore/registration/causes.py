@@ -16,9 +16,16 @@ _OK = Cause(kind=OutcomeClass.SUCCESS, code=200, reason="OK")
 
 def success_cause(response: Response, doubt: str) -> Cause:
     """The cause of a 2xx; `doubt` says what is odd about it. The usual one is one object for all."""
-    if response.status == 200 and response.reason == "OK" and not doubt:
+    warning = response.get("warning")
+    if response.status == 200 and response.reason == "OK" and not doubt and warning is None:
         return _OK
-    return Cause(kind=OutcomeClass.SUCCESS, code=response.status, reason=visible(response.reason), detail=doubt)
+    return Cause(
+        kind=OutcomeClass.SUCCESS,
+        code=response.status,
+        reason=visible(response.reason),
+        detail=doubt,
+        warning=visible(warning) if warning is not None else None,
+    )
 
 
 def removal_cause(response: Response) -> Cause:

@@ -13,7 +13,11 @@ from sipcore.exchange.outcome import Failure, Outcome
 from sipcore.profiles import MAX_UNTRIED_CREDENTIALS, Profile
 from sipcore.values import OutcomeClass
 
-__all__ = ["Authentication", "Context", "classify"]
+__all__ = ["TOO_MANY", "Authentication", "Context", "classify"]
+
+
+TOO_MANY = "too many requests in one attempt"
+"""Why an attempt ends that would have gone on."""
 
 
 class Authentication(enum.StrEnum):
@@ -70,10 +74,12 @@ def classify(code: int | None, failure: Failure | None, context: Context) -> Out
     retry_after = context.retry_after if profile.retry_after is not None and context.retry_after else None
     if code is not None and 200 <= code < 300:
         return _success(code, context)
-    if context.requests_left > 0:
-        going_on = _continuing(code, failure, context)
-        if going_on is not None:
+    going_on = _continuing(code, failure, context)
+    if going_on is not None:
+        if context.requests_left > 0:
             return going_on
+        if code is not None:
+            return Outcome(OutcomeClass.TEMPORARY, TOO_MANY, code, retry_after)
     if code is None:
         return Outcome(OutcomeClass.TEMPORARY, (failure or Failure.TIMEOUT).value)
     if code in (401, 407):

@@ -22,10 +22,10 @@ from typing import Protocol as Interface
 from sipcore.auth.client import ClientAuth
 from sipcore.config import Account
 from sipcore.events import Registered, Rejected, StatusChanged, Unregistered
-from sipcore.exchange import Exchange, Outcome, Reply
+from sipcore.exchange import Exchange, Failure, Outcome, Reply
 from sipcore.flows import Flow
 from sipcore.network.network import Network
-from sipcore.profiles import MIN_ATTEMPT_GAP
+from sipcore.profiles import MIN_ATTEMPT_GAP, Backoff
 from sipcore.registration.attempt import Attempt
 from sipcore.registration.binding import Listed
 from sipcore.registration.causes import extended, failure_cause, removal_cause, success_cause
@@ -33,14 +33,22 @@ from sipcore.registration.request import Texts, contact_value, same_on_the_wire
 from sipcore.registration.schedule import History, initial_delay, refresh_delay, schedule
 from sipcore.registration.table import TRANSITIONS, Trigger, Wanted
 from sipcore.registration.view import view
-from sipcore.syntax.headers import NameAddr
 from sipcore.syntax.uri import Uri
-from sipcore.values import Address, Cause, OutcomeClass, Phase, Protocol, State
+from sipcore.values import Address, Cause, OutcomeClass, Phase, Protocol, State, backoff
 
 __all__ = ["Registration", "RegistrationHost"]
 
 MAX_CSEQ = 2**31 - 1
 """RFC 3261 section 8.1.1.5: below 2**31."""
+
+MAX_UNCONFIRMED = 4
+"""Contacts of unanswered REGISTERs that are removed together with the next that is answered; older ones lapse."""
+
+REMOVAL_RETRIES = 2
+"""Further attempts at a removal whose connection broke, in the profiles that back off."""
+
+SETTLED_FLOW = 120.0
+"""Seconds after which a flow counts as one that lasts (RFC 5626 section 4.5 asks for a keep-alive period)."""
 
 FIRST_CSEQ_BITS = 15
 """The first CSeq is random below 2**15, so that a new Call-ID does not look like the old one and never runs out."""
@@ -56,6 +64,9 @@ class RegistrationHost(Interface):
 
     def line_token(self, registration: Registration) -> str:
         """A token for the `line` parameter, by which inbound requests are found."""
+
+    def contact_changed(self) -> None:
+        """A registration has another Contact than before."""
 
     def left_flow(self, flow: int, name: str) -> None:
         """The registration's binding is no longer bound to a flow."""
@@ -75,7 +86,6 @@ class Registration:
 
     __slots__ = (
         "_again",
-        "_contact_address",
         "_everything",
         "account",
         "aor",
@@ -84,8 +94,8 @@ class Registration:
         "call_id",
         "cause",
         "contact",
+        "contact_address",
         "cseq",
-        "doubt",
         "due",
         "due_key",
         "exchange",
@@ -95,6 +105,7 @@ class Registration:
         "failures",
         "failures_while_bound",
         "flow",
+        "flow_losses",
         "home",
         "host",
         "line",
@@ -103,7 +114,9 @@ class Registration:
         "phase",
         "planned_at",
         "proven",
+        "removals_failed",
         "remove_first",
+        "replaced",
         "retries",
         "same_class",
         "server",
@@ -115,6 +128,8 @@ class Registration:
         "tag",
         "texts",
         "transport",
+        "unconfirmed",
+        "unconfirmed_until",
         "wanted",
     )
 
@@ -138,15 +153,19 @@ class Registration:
         self.stopped = False
         self.successor: str | None = None
         """The registration that takes over, when a reload changed the address of record or the registrar."""
+        self.replaced = False
+        """Another registration has the name now."""
         self.expires = account.expires or 0
         """What is asked for: the account's lifetime, or more after a 423."""
         self.expires_at: float | None = None
         self.bound: str | None = None
         """The Contact value that the registrar holds, as far as we know."""
-        self.doubt = False
-        """A REGISTER went unanswered, so there may be a binding that we do not know of."""
+        self.unconfirmed: tuple[str, ...] = ()
+        """Contact values of REGISTERs that nobody answered, newest last: the registrar may hold them, too."""
+        self.unconfirmed_until = now
+        """When the last of them has lapsed in any case."""
         self.contact = ""
-        self._contact_address: Address | None = None
+        self.contact_address: Address | None = None
         self.others = _NO_OTHERS
         self.listed_at = now
         self.server: Address | None = None
@@ -155,6 +174,10 @@ class Registration:
         """The address that took the binding; refreshes go there first (RFC 3261 section 10.2.4)."""
         self.transport: Protocol | None = None
         self.flow: int | None = None
+        self.flow_losses = 0
+        """Flows in a row that ended soon after a binding was made over them."""
+        self.removals_failed = 0
+        """Removals in a row that did not reach the registrar."""
         self.failures = 0
         """Failed attempts in a row."""
         self.failures_while_bound = 0
@@ -179,8 +202,8 @@ class Registration:
 
     @property
     def name(self) -> str:
-        """The account's name."""
-        return self.account.name
+        """The account's name; one that another registration has taken over says so."""
+        return f"{self.account.name} (replaced)" if self.replaced else self.account.name
 
     @property
     def contact_user(self) -> str:
@@ -189,9 +212,20 @@ class Registration:
         return account.contact_user or account.profile.default_contact_user or Uri.parse(account.aor).user or ""
 
     @property
-    def contact_uri(self) -> Uri | None:
-        """The Contact URI as it was last sent; None before that."""
-        return NameAddr.parse(self.contact).uri if self.contact else None
+    def contact_key(self) -> str:
+        """User, host and port of the Contact as it was last sent; empty before that."""
+        end = len(self.contact)
+        # The first of these ends what comes after "<sip:".
+        return self.contact[5 : min(self.contact.find(mark, 5) % (end + 1) for mark in ";>")] if end else ""
+
+    def same_contact(self, other: Registration) -> bool:
+        """True when both are the same Contact of the same address of record."""
+        ours, theirs = Uri.parse(self.account.aor), Uri.parse(other.account.aor)
+        return self.contact_key == other.contact_key != "" and ours.equivalent(theirs)
+
+    def same_binding(self, other: Registration) -> bool:
+        """True when both were bound at the same server as the same Contact."""
+        return self.home == other.home and self.same_contact(other)
 
     # --- what the application wants --------------------------------------------------------------------------------
 
@@ -199,8 +233,10 @@ class Registration:
         """Be registered. When it is planned or refused already, try again soon; when it runs already, nothing."""
         tried = self.started_at > float("-inf")
         # Whoever asks again and again must not put off what is planned already, nor un-register what is gone.
-        planned = self.planned_at if self.wanted is Wanted.UP and self.state is State.UNREGISTERED else None
+        kept = self.state is State.UNREGISTERED or not self.account.profile.register_removes_first
+        planned = self.planned_at if self.wanted is Wanted.UP and kept and not self.failures else None
         self.wanted = Wanted.UP
+        self._everything = False
         self._forget_failures()
         if self.exchange is not None:
             # An attempt to register is what was asked for; one to remove is followed by one when it ends.
@@ -218,6 +254,7 @@ class Registration:
         self.wanted = Wanted.DOWN
         self.remove_first = False
         self._everything = self._everything or everything
+        self.removals_failed = 0
         self._call_off(now)
         if self.exchange is None:
             self._next(now)
@@ -232,10 +269,23 @@ class Registration:
 
     def retire(self, successor: str) -> None:
         """Do nothing more until the successor is registered; then remove the binding that is left."""
+        self._leave_flow()
         self.wanted = Wanted.GONE
         self.successor = successor
+        self.replaced = True
+        self._everything = False
         if self.exchange is None:
             self._rest()
+
+    def supersede(self, now: float) -> None:
+        """The successor made the same binding at the same server: there is nothing of ours to remove."""
+        if self.exchange is not None:
+            self.exchange.cancel(now)
+            self.exchange = None
+        self._forget_binding()
+        self.contact = ""
+        self.cause = None
+        self._stop(now)
 
     def change(self, account: Account, now: float) -> None:
         """Another account of the same address of record and registrar (`reload`). Call-ID, CSeq and flow stay."""
@@ -243,10 +293,11 @@ class Registration:
         if account == old:
             return
         self.texts = self.host.texts(account)
-        self.expires = account.expires or 0
-        self._contact_address = None
-        if account.line and not self.line:
-            self.line = self.host.line_token(self)
+        if account.expires != old.expires:
+            self.expires = account.expires or 0
+        self.contact_address = None
+        if account.line != bool(self.line):
+            self.line = self.host.line_token(self) if account.line else ""
         credentials = account.credentials != old.credentials
         if credentials:
             self.auth.forget()
@@ -258,30 +309,54 @@ class Registration:
             self._again = self._again or credentials or not same
         elif credentials or not same or self.planned_at is None:
             self._forget_failures()
-            # A crowd that is reloaded under a profile with an initial delay is spread by it, as at the start.
+            # A crowd that is reloaded under a profile with an initial delay is spread by it, as at the start; but what
+            # is planned to keep a binding is not put off.
             spread = account.profile.initial_delay is not None
-            self._plan(now + (initial_delay(account, self.host.network.host.random) if spread else 0.0), now)
+            when = now + (initial_delay(account, self.host.network.host.random) if spread else 0.0)
+            standing = self.expires_at is not None and self.planned_at is not None
+            self._plan(min(when, self.planned_at) if standing and self.planned_at is not None else when, now)
 
     def revive(self, account: Account, now: float) -> None:
         """The application removed it and wants it back before its binding was gone: it goes on as it was."""
         self.wanted = Wanted.DOWN
         self.successor = None
+        self.replaced = False
+        self._everything = False
         self.change(account, now)
 
     def network_changed(self, now: float) -> None:
         """The host's addresses changed, or it slept: the Contact may be wrong, so register again, once."""
-        self._contact_address = None
+        self.contact_address = None
         if self.wanted is Wanted.UP:
             if self.exchange is None:
                 self._plan(now, now)
             else:
                 self._again = True
 
+    def listener_changed(self, now: float) -> None:
+        """Contact has another port now, or the binding may have been removed by another way: register again."""
+        if self.started_at > float("-inf"):
+            self.network_changed(now)
+
     def flow_lost(self, now: float) -> None:
         """The connection that the binding was made over ended: nobody reaches us until we register again."""
         self.flow = None
-        if self.wanted is Wanted.UP and self.exchange is None and self.state is State.REGISTERED:
-            self._plan(now, now)
+        if self.wanted is not Wanted.UP or self.exchange is not None or self.state is not State.REGISTERED:
+            return
+        if self.failures:
+            # The registrar has told us when to come again, or to wait; that it then hangs up changes nothing.
+            return
+        young = now - self.listed_at < SETTLED_FLOW
+        self.flow_losses = self.flow_losses + 1 if young else 0
+        self._plan(now + self._flow_backoff(), now)
+
+    def _flow_backoff(self) -> float:
+        """The wait before a lost flow is opened again: none, unless flows end as soon as they are there."""
+        rule = self.account.profile.retries[OutcomeClass.TEMPORARY]
+        if self.flow_losses < 2 or not isinstance(rule, Backoff):
+            return 0.0
+        random = self.host.network.host.random
+        return backoff(self.flow_losses - 1, base=rule.base, ceiling=rule.ceiling, random=random)
 
     def adopt(self, contact: str, expires_at: float) -> None:
         """A binding that an earlier run made, and that the registrar still holds."""
@@ -290,16 +365,14 @@ class Registration:
         self.state = State.REGISTERED
         self._arm()
 
-    def abandon(self) -> None:
+    def abandon(self, now: float) -> None:
         """Leave the binding to the registrar: it is not removed, and nothing more is sent."""
         if self.exchange is not None:
-            self.exchange.cancel()
+            self.exchange.cancel(now)
             self.exchange = None
         self._forget_binding()
         self._everything = False
         self._rest()
-
-    # --- views -----------------------------------------------------------------------------------------------------
 
     # --- deadline --------------------------------------------------------------------------------------------------
 
@@ -337,26 +410,35 @@ class Registration:
         self.step(Trigger.REST)
         self._arm()
 
-    def _next(self, now: float) -> None:
-        """No exchange runs, and the application wants no binding: remove what there may be, or rest."""
+    def _next(self, now: float, cause: Cause | None = None) -> bool:
+        """No exchange runs, and the application wants no binding: remove what there may be, or rest.
+
+        True when the application was told of a new state; `cause` is what it is told instead of that it asked for it.
+        """
         if self.wanted is Wanted.GONE and self.successor is not None:
             self._rest()
-        elif self._to_remove():
+        elif self._to_remove(now):
             self._plan(now, now)
         elif self.wanted is Wanted.GONE:
             self._stop(now)
+            return True
         else:
             self._rest()
             if self.state is not State.UNREGISTERED:
-                self._settle_down(Cause(detail="not registered on request"), now)
+                self._settle_down(cause or Cause(detail="not registered on request"), now)
+                return True
+        return False
 
-    def _to_remove(self) -> bool:
-        if self.expires_at is not None or self.doubt or self._everything:
+    def _to_remove(self, now: float) -> bool:
+        if self.expires_at is not None or self.unconfirmed_at(now) or self._everything:
             return True
         # Asterisk sends an un-REGISTER whatever the status, once something was tried.
-        return (
-            self.wanted is Wanted.DOWN and self.account.profile.register_removes_first and self.state is State.REJECTED
-        )
+        tried = self.started_at > float("-inf")
+        return self.wanted is Wanted.DOWN and self.account.profile.register_removes_first and tried
+
+    def unconfirmed_at(self, now: float) -> tuple[str, ...]:
+        """The Contacts that the registrar may hold without our knowing."""
+        return self.unconfirmed if now < self.unconfirmed_until else ()
 
     # --- attempts --------------------------------------------------------------------------------------------------
 
@@ -364,15 +446,16 @@ class Registration:
         """An attempt that has sent nothing yet, because it waits for an address, a connection or its turn, ends here:
         nobody has heard of it, so nothing has to be undone."""
         exchange = self.exchange
-        if exchange is not None and exchange.requests == 0:
+        if exchange is not None and exchange.requests == 0 and self.phase is not Phase.REMOVING:
             self.exchange = None
-            exchange.cancel()
+            self._again = False
+            exchange.cancel(now)
             if exchange.flow is not None:
                 self.host.network.idle.released(exchange.flow, now)
 
     def _begin(self, due: float, now: float) -> None:
         removal = self.wanted is not Wanted.UP or self.remove_first
-        if removal and not self.remove_first and not self._to_remove():
+        if removal and not self.remove_first and not self._to_remove(now):
             # The binding lapsed while its removal waited for its turn.
             self._next(now)
             return
@@ -401,8 +484,9 @@ class Registration:
         self.cseq += 1
         self.server = exchange.remote
         self.transport = flow.protocol
-        if exchange.contact_address != self._contact_address or not self.contact:
-            self._contact_address = exchange.contact_address
+        if exchange.contact_address != self.contact_address or not self.contact:
+            self.contact_address = exchange.contact_address
+            self.host.contact_changed()
             self.contact = contact_value(
                 self.account, self.contact_user, exchange.contact_address, reliable=flow.reliable, line=self.line
             )
@@ -442,7 +526,7 @@ class Registration:
         doubt = attempt.accepted(reply.response)
         previous, refreshed = self.state, self.expires_at is not None
         self._forget_failures()
-        self.doubt = False
+        self.unconfirmed = ()
         self.bound = self.contact
         self.expires_at = now + outcome.grant
         self.others = attempt.grant.others
@@ -457,7 +541,7 @@ class Registration:
         put = self.host.network.host.put
         put(
             Registered(
-                name=self.account.name,
+                name=self.name,
                 expires=outcome.grant,
                 refreshed=refreshed,
                 assumed=outcome.assumed,
@@ -473,7 +557,8 @@ class Registration:
         assert reply.response is not None
         attempt.accepted(reply.response)
         self._forget_binding()
-        self._everything = False
+        self._everything = self._everything and not attempt.everything
+        self.removals_failed = 0
         self._forget_failures()
         cause = removal_cause(reply.response)
         if self.remove_first:
@@ -481,11 +566,13 @@ class Registration:
             # What the initial delay is for, it is for here, too; it runs from when the removal was sent.
             delay = initial_delay(self.account, self.host.network.host.random)
             self._plan(max(now, self.started_at + delay), now)
-        elif self.wanted is Wanted.UP:
+        elif self.wanted is Wanted.UP or self._everything:
             self._plan(now, now)
         else:
             self._rest()
         self._settle_down(cause, now)
+        if self._everything:
+            return
         if self.wanted is Wanted.GONE:
             self._stop(now)
 
@@ -497,10 +584,15 @@ class Registration:
         kind = outcome.kind
         cause = failure_cause(exchange, reply, outcome)
         if kind is OutcomeClass.REMOVED and not attempt.removal:
-            # The registrar says that there is no binding of ours.
+            # The registrar lists no binding of ours. It took the request all the same, and something on the way may
+            # have rewritten our Contact, so that we do not know ours in the list.
+            others = attempt.grant.others if attempt.grant is not None else _NO_OTHERS
             self._forget_binding()
-        elif reply.response is None and exchange.requests:
-            self.doubt = True
+            self.others = others
+            self.listed_at = now
+            self._doubt(now)
+        elif reply.response is None and exchange.requests and not attempt.removal:
+            self._doubt(now)
         if attempt.removal:
             self._removal_failed(cause, kind, reply, previous, now)
             return
@@ -535,37 +627,35 @@ class Registration:
         elif reply.response is not None or account.profile.silence_rejects:
             self._enter(State.REJECTED, now)
         put = self.host.network.host.put
-        put(
-            Rejected(
-                name=account.name, kind=kind, status=outcome.code, cause=cause, retry_at=self.planned_at, removal=False
-            )
-        )
+        put(Rejected(name=self.name, kind=kind, status=outcome.code, cause=cause, retry_at=self.planned_at))
         if previous is State.REGISTERED and kind is OutcomeClass.REMOVED:
-            put(Unregistered(name=account.name, cause=cause))
-        if self.wanted is not Wanted.UP:
-            self._next(now)
-        if not self.stopped:
+            put(Unregistered(name=self.name, cause=cause))
+        if self.wanted is Wanted.UP or not self._next(now, cause):
             put(StatusChanged(status=view(self), previous=previous))
 
     def _removal_failed(self, cause: Cause, kind: OutcomeClass, reply: Reply, previous: State, now: float) -> None:
         """What the registrar still holds lapses by itself; nothing is registered because of it."""
         self._everything = False
-        self.doubt = False
-        self.cause = (
-            extended(cause, "the binding was not removed and stands until it lapses") if self.expires_at else cause
-        )
+        if self.expires_at is not None or self.unconfirmed_at(now):
+            may = "stands" if reply.response is not None and self.expires_at is not None else "may stand"
+            cause = extended(cause, f"the binding was not removed and {may} until it lapses")
+        self.cause = cause
         if self.account.profile.failed_refresh_rejects:
             self._enter(State.REJECTED, now)
         if self.wanted is Wanted.UP:
             # A forced register() goes on: the REGISTER replaces whatever the registrar kept.
             self.remove_first = False
             self._plan(now + initial_delay(self.account, self.host.network.host.random), now)
+        elif reply.failure is Failure.FLOW and self._may_remove_again():
+            # A connection that broke says nothing about the registrar; silence has been given its whole time already.
+            self.removals_failed += 1
+            self._plan(now + MIN_ATTEMPT_GAP * 2.0**self.removals_failed, now)
         else:
             self._rest()
         put = self.host.network.host.put
         put(
             Rejected(
-                name=self.account.name,
+                name=self.name,
                 kind=kind,
                 status=cause.code,
                 cause=self.cause,
@@ -573,16 +663,32 @@ class Registration:
                 removal=True,
             )
         )
-        if self.wanted is Wanted.GONE:
+        if self.wanted is Wanted.GONE and self.planned_at is None:
             self._stop(now)
         else:
             put(StatusChanged(status=view(self), previous=previous))
 
+    def _may_remove_again(self) -> bool:
+        rule = self.account.profile.retries[OutcomeClass.TEMPORARY]
+        return isinstance(rule, Backoff) and self.removals_failed < REMOVAL_RETRIES
+
+    def _doubt(self, now: float) -> None:
+        """The REGISTER that was just sent may have made a binding, whatever came of it."""
+        known = tuple(item for item in self.unconfirmed_at(now) if item != self.contact)
+        self.unconfirmed = (*known, self.contact)[-MAX_UNCONFIRMED:]
+        self.unconfirmed_until = now + self.expires
+
     def _lapse(self, now: float) -> None:
         """The binding's time is over."""
+        unconfirmed = self.unconfirmed
         self._forget_binding()
+        self.unconfirmed = unconfirmed
         self.failures_while_bound = self.failures
-        if self.state is State.REGISTERED:
+        if self.wanted is Wanted.GONE and self.exchange is None:
+            self._stop(now)
+        elif self.state is not State.REGISTERED:
+            self.host.network.host.put(StatusChanged(status=view(self), previous=self.state))
+        else:
             detail = "the binding lapsed"
             if self.failures and self.cause is not None:
                 detail += (
@@ -595,7 +701,7 @@ class Registration:
         self.cause = cause
         self._enter(State.UNREGISTERED, now)
         put = self.host.network.host.put
-        put(Unregistered(name=self.account.name, cause=cause))
+        put(Unregistered(name=self.name, cause=cause))
         put(StatusChanged(status=view(self), previous=previous))
 
     def _stop(self, now: float) -> None:
@@ -623,7 +729,7 @@ class Registration:
     def _forget_binding(self) -> None:
         self.expires_at = None
         self.bound = None
-        self.doubt = False
+        self.unconfirmed = ()
         self.others = _NO_OTHERS
         self._leave_flow()
 
@@ -634,9 +740,9 @@ class Registration:
             self._leave_flow()
             self.flow = flow.id
         if flow.reliable:
-            flow.users.add(self.account.name)
+            flow.users.add(self.name)
 
     def _leave_flow(self) -> None:
         flow, self.flow = self.flow, None
         if flow is not None:
-            self.host.left_flow(flow, self.account.name)
+            self.host.left_flow(flow, self.name)

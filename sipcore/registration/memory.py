@@ -37,6 +37,10 @@ def remember(registration: Registration, now: float, wall: float) -> dict[str, o
     }
 
 
+MAX_MOMENT = 2.0**53
+"""Seconds of wall-clock time that a float still counts one by one; a damaged record may hold anything."""
+
+
 def recall(registration: Registration, record: Mapping[str, object], then: float, wall: float, now: float) -> None:
     """Give a new registration the identity of a record; a binding whose time is over counts as lapsed.
 
@@ -57,7 +61,9 @@ def recall(registration: Registration, record: Mapping[str, object], then: float
     contact, expires_at, expires = record.get("contact"), record.get("expires_at"), record.get("expires")
     if isinstance(expires, int) and registration.expires < expires <= MAX_MIN_EXPIRES:
         registration.expires = expires
-    if isinstance(contact, str) and _is_contact(contact) and isinstance(expires_at, int | float):
+    if not isinstance(expires_at, int | float) or abs(expires_at) > MAX_MOMENT:
+        return
+    if isinstance(contact, str) and _is_contact(contact):
         until = then + (float(expires_at) - wall)
         if now < until <= now + LONGEST:
             registration.adopt(contact, until)

@@ -6,7 +6,7 @@ string. All values were checked when the `Account` was made, so nothing needs to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sipcore.config import Account
 from sipcore.exchange.exchange import Step
@@ -15,7 +15,7 @@ from sipcore.syntax.headers import NameAddr, parse_name_addr
 from sipcore.syntax.uri import Uri
 from sipcore.values import Address
 
-__all__ = ["Texts", "contact_value", "same_on_the_wire", "write_register"]
+__all__ = ["Texts", "contact_value", "distinct_contacts", "same_on_the_wire", "write_register"]
 
 
 class Texts:
@@ -49,7 +49,7 @@ class Texts:
             account.registrar,
             account.outbound_proxy,
             account.transport,
-            account.profile.name,
+            account.profile,
             account.allow,
             account.supported,
             account.max_forwards,
@@ -107,6 +107,19 @@ def contact_value(account: Account, user: str, address: Address, *, reliable: bo
     return (
         f"<sip:{user}@{host}:{port}{transport}{account.contact_parameters}{token}>{account.contact_header_parameters}"
     )
+
+
+def distinct_contacts(values: Sequence[str]) -> list[str]:
+    """The Contact values in order, without those whose URI equals an earlier one (RFC 3261 section 19.1.4).
+
+    To a registrar equal URIs are one binding, whatever the parameters behind them.
+    """
+    kept: list[tuple[str, Uri]] = []
+    for value in values:
+        uri = parse_name_addr(value).uri
+        if not any(uri.equivalent(other) for _, other in kept):
+            kept.append((value, uri))
+    return [value for value, _ in kept]
 
 
 def same_on_the_wire(one: Account, other: Account) -> bool:

@@ -17,7 +17,7 @@ def view(registration: Registration) -> Status:
     """What is true of a registration now."""
     server = registration.server
     return Status(
-        name=registration.account.name,
+        name=registration.name,
         state=registration.state,
         phase=registration.phase,
         cause=registration.cause,

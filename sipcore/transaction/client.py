@@ -265,21 +265,26 @@ class ClientTransaction:
     def _release(self) -> TransactionUser | None:
         user, self.user = self.user, None
         self.request = b""
+        self.table.answered(self)
         return user
 
 
 class ClientTransactions:
     """All client transactions of one agent, by branch."""
 
-    __slots__ = ("_by_branch", "host")
+    __slots__ = ("_by_branch", "_open", "host")
 
     def __init__(self, host: FlowHost) -> None:
         self.host = host
         self._by_branch: dict[str, ClientTransaction] = {}
+        self._open: dict[int, dict[Address, set[ClientTransaction]]] = {}
+        """Those that wait for a response, by flow and remote: what a failure there concerns."""
 
     def add(self, transaction: ClientTransaction) -> None:
         """Keep it, and send its request."""
         self._by_branch[transaction.branch] = transaction
+        places = self._open.setdefault(transaction.flow.id, {})
+        places.setdefault(transaction.remote, set()).add(transaction)
         transaction.start()
 
     def forget(self, transaction: ClientTransaction) -> None:
@@ -287,20 +292,28 @@ class ClientTransactions:
         self.host.timers.disarm(transaction)
         self._by_branch.pop(transaction.branch, None)
 
+    def answered(self, transaction: ClientTransaction) -> None:
+        """It does not wait for a response any more."""
+        places = self._open.get(transaction.flow.id)
+        waiting = places.get(transaction.remote) if places is not None else None
+        if places is None or waiting is None:
+            return
+        waiting.discard(transaction)
+        if not waiting:
+            del places[transaction.remote]
+            if not places:
+                del self._open[transaction.flow.id]
+
     def find(self, branch: str) -> ClientTransaction | None:
         """The transaction with that branch. Tokens compare without case (RFC 3261 section 7.3.1); ours are
         lower-case."""
         return self._by_branch.get(branch) or self._by_branch.get(branch.lower())
 
     def on_flow(self, flow: Flow, remote: Address | None = None) -> list[ClientTransaction]:
-        """Those that wait for a response on a flow, or there from one remote. Walks all that are open."""
-        return [
-            transaction
-            for transaction in self._by_branch.values()
-            if transaction.flow is flow
-            and (remote is None or transaction.remote == remote)
-            and transaction.state is not State.COMPLETED
-        ]
+        """Those that wait for a response on a flow, or there from one remote, oldest first."""
+        places = self._open.get(flow.id, {})
+        chosen = places.values() if remote is None else (places.get(remote, set()),)
+        return sorted((item for place in chosen for item in place), key=lambda item: (item.started_at, item.branch))
 
     def __len__(self) -> int:
         return len(self._by_branch)

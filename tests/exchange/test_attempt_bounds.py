@@ -71,7 +71,8 @@ def test_in_an_hour_there_are_at_most_eight_requests_for_each_second(profile: Pr
 @every_profile
 @pytest.mark.parametrize("answer", [ok(0), ok(1), Answer(503, ("Retry-After: 1",)), 503, "refused", "unreachable"])
 def test_attempts_start_at_least_a_second_apart(profile: Profile, answer: Step | str) -> None:
-    options: dict[str, Any] = {"max_random_initial_delay": 0, "retry_interval": 1, "fatal_retry_interval": 1, "max_retries": 10**6}
+    options: dict[str, Any] = {"max_random_initial_delay": 0, "max_retries": 10**6}
+    options |= {"retry_interval": 1, "fatal_retry_interval": 1}
     line = Line(account(profile=profile, **options))
     if answer == "unreachable":
         line.world.unreachable["192.0.2.1"] = "no route to host"

@@ -124,6 +124,11 @@ def test_the_memory_has_a_bound() -> None:
     assert len(resolver._cache) == MAX_NAMES
     assert resolver.look("h1.example", A, 0.0) is None
     assert resolver.look(f"h{MAX_NAMES + 2}.example", A, 0.0) == ("192.0.2.1",)
+    # A name that is known already takes nobody's place.
+    resolver.ask(f"h{MAX_NAMES}.example", A, Asker(), 0.0)
+    resolver.answer(MAX_NAMES + 3, [Record("192.0.2.2")], None, 0.0)
+    assert resolver.look("h3.example", A, 0.0) == ("192.0.2.1",)
+    assert resolver.look(f"h{MAX_NAMES}.example", A, 0.0) == ("192.0.2.2",)
 
 
 def test_an_answer_has_a_bound() -> None:

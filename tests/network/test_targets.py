@@ -106,6 +106,11 @@ def test_a_bound_address_tells_the_family(local: str, kind: RecordKind) -> None:
     assert set(Search("sip:h.example", Transport(local=(local, 0))).asked) == {kind}
 
 
+def test_maddr_takes_the_place_of_the_host() -> None:
+    search = Search("sip:h.example;maddr=m.example")
+    assert {item.name for item in search.asked.values()} == {"m.example"}
+
+
 @pytest.mark.parametrize("first", [RecordKind.A, RecordKind.AAAA])
 def test_one_family_is_enough(first: RecordKind) -> None:
     search = Search("sip:h.example")

@@ -164,7 +164,7 @@ def test_close_closes_everything_and_nothing_is_sent_afterwards() -> None:
 
 
 def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sipcore.server.MAX_CONNECTIONS", 1)
+    monkeypatch.setattr("sipcore.endpoint.MAX_ACCEPTED", 1)
     registrar = Registrar([(Protocol.TCP, LOCAL)], policy=OPEN, random=Random(1), now=0.0)
     (listen,) = outputs(registrar)
     assert isinstance(listen, Listen)
@@ -176,6 +176,19 @@ def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         MessageDropped(cause="too many connections", flow=second, source=CLIENT),
         CloseFlow(flow=second),
     ]
+
+
+def test_at_the_bound_a_silent_connection_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipcore.endpoint.MAX_ACCEPTED", 1)
+    registrar = Registrar([(Protocol.TCP, LOCAL)], policy=OPEN, random=Random(1), now=0.0)
+    (listen,) = outputs(registrar)
+    assert isinstance(listen, Listen)
+    registrar.listening(listen.listener, LOCAL, now=0.0)
+    first = registrar.flow_accepted(listen.listener, LOCAL, CLIENT, now=0.0)
+    outputs(registrar)
+    second = registrar.flow_accepted(listen.listener, LOCAL, CLIENT, now=1000.0)
+    assert outputs(registrar) == [CloseFlow(flow=first)]
+    assert second in registrar.flows
 
 
 def test_there_must_be_something_to_listen_on() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sipcore.exchange.outcome import CONTINUING, Failure, Outcome
 from sipcore.profiles import PROFILES, SIPCORE, ChallengeRule
-from sipcore.registration.classify import Authentication, Context
+from sipcore.registration.classify import TOO_MANY, Authentication, Context
 from sipcore.values import OutcomeClass
 from tests.registration.laws import Law, Rules, evenly, law
 
@@ -146,7 +146,11 @@ def what_ends_an_attempt_ends_it_by_the_table(rules: Rules, context: Context) ->
     for code, _, outcome in of_all(rules, context):
         if outcome.kind in CONTINUING or (code is not None and code < 300):
             continue
-        if code is None or (code in (401, 407) and not context.auth_rejection_permanent):
+        if outcome.detail == TOO_MANY:
+            # It would have gone on; the laws of the continuing classes say when.
+            assert context.requests_left <= 0
+            expected = OutcomeClass.TEMPORARY
+        elif code is None or (code in (401, 407) and not context.auth_rejection_permanent):
             expected = OutcomeClass.TEMPORARY
         elif code in (401, 407) or (code == 403 and context.credentials_sent and ends.forbidden_is_credentials):
             expected = OutcomeClass.CREDENTIALS
@@ -187,7 +191,9 @@ def a_refusal_says_why(rules: Rules, context: Context) -> None:
             assert ("on request" in outcome.detail) == context.removal
         elif code in (401, 407):
             assert outcome.detail
-            if context.authentication is Authentication.UNUSABLE:
+            if outcome.detail == TOO_MANY:
+                assert context.requests_left <= 0
+            elif context.authentication is Authentication.UNUSABLE:
                 assert context.authentication_detail in outcome.detail
             elif context.authentication is Authentication.NONE:
                 assert "no challenge" in outcome.detail

@@ -111,6 +111,22 @@ def test_foreign_contacts_are_never_taken_for_ours() -> None:
     assert max(b - a for a, b in pairwise(times)) == 1800.0
 
 
+@pytest.mark.requirement("RFC5626-4.5-02", "RFC3261-10.2.4-09")
+def test_the_quick_retries_of_a_standing_binding_do_not_count_for_the_back_off_after_it() -> None:
+    """While it stands: after 1, 2, 4, 8, then every 10 s. Then the back-off starts at its base."""
+    line = Line(account(), script=[ok(100), 503])
+    line.register(until=99.9)
+    times = [item.at for item in line.peer.received[1:]]
+    assert [round(after - before, 6) for before, after in pairwise(times)] == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    line.run(until=100.0)
+    assert line.status().state is State.UNREGISTERED
+    line.run(until=120.0)
+    *_, before = [item.at for item in line.peer.received]
+    planned = line.status().next_attempt_at
+    assert planned is not None
+    assert 30.0 <= planned - before <= 60.0
+
+
 def test_a_refresh_that_finds_us_gone_says_so() -> None:
     line = Line(account(), script=[ok(100), Answer(200, contact="<sip:bob@198.51.100.7>;expires=600")])
     line.register(until=1.0)

@@ -230,6 +230,16 @@ def test_a_removal_is_challenged_with_a_fresh_nonce_and_answered(status: int) ->
     assert line.status().state is State.UNREGISTERED
 
 
+def test_what_the_answer_to_a_removal_teaches_is_kept() -> None:
+    line = registered_line(Answer(200, ('Authentication-Info: nextnonce="n2"',)), ok(100))
+    line.agent.unregister("alice", now=0.0)
+    line.run(until=2.0)
+    line.agent.register("alice", now=line.now)
+    line.run(until=3.0)
+    assert shape(line) == "bccc"
+    assert fields(line.peer.requests[3])["nonce"] == "n2"
+
+
 # --- it worked, and then: 401 ---------------------------------------------------------------------------------------
 
 

@@ -118,11 +118,9 @@ def test_the_same_contact_is_a_refresh_never_a_removal(
     ("options", "contact"),
     [
         ({"contact_user": "bob"}, "<sip:bob@192.0.2.10:40000>"),
-        ({"contact_parameters": ";ob"}, "<sip:alice@192.0.2.10:40000;ob>"),
-        ({"contact_header_parameters": ";+sip.ice"}, "<sip:alice@192.0.2.10:40000>;+sip.ice"),
         ({"transport": Transport(local=("192.0.2.10", 5066))}, "<sip:alice@192.0.2.10:5066>"),
     ],
-    ids=["user", "parameters", "header parameters", "transport"],
+    ids=["user", "transport"],
 )
 def test_a_new_contact_replaces_the_old_one_in_one_request(options: dict[str, Any], contact: str) -> None:
     line = up(ok(100))
@@ -141,6 +139,34 @@ def test_a_new_contact_replaces_the_old_one_in_one_request(options: dict[str, An
     line.agent.unregister("alice", now=line.now)
     [removal] = line.sent()
     assert removal.values("contact") == [contact]
+
+
+def test_a_line_that_is_switched_on_is_in_the_new_contact() -> None:
+    line = up(ok(100))
+    reload(line, account(line=True))
+    # By the rules of comparison it is the same binding, so the old one is not removed beside it.
+    [new] = line.sent()[0].values("contact")
+    assert new.startswith("<sip:alice@192.0.2.10:40000;line=")
+    assert len(new.partition(";line=")[2]) == 17
+    reload(line, account(line=False))
+    assert line.sent(until=12.0)[0].values("contact") == ["<sip:alice@192.0.2.10:40000>"]
+
+
+@pytest.mark.requirement("RFC3261-10.2.4-02")
+@pytest.mark.parametrize(
+    ("options", "contact"),
+    [
+        ({"contact_parameters": ";ob"}, "<sip:alice@192.0.2.10:40000;ob>"),
+        ({"contact_header_parameters": ";+sip.ice"}, "<sip:alice@192.0.2.10:40000>;+sip.ice"),
+    ],
+    ids=["parameters", "header parameters"],
+)
+def test_another_spelling_of_the_same_contact_is_not_removed(options: dict[str, Any], contact: str) -> None:
+    """To the registrar it is the same binding, so removing the old would remove the new."""
+    line = up(ok(100))
+    reload(line, account(max_random_initial_delay=0, **options))
+    [request] = line.sent()
+    assert request.values("contact") == [contact]
 
 
 def test_a_new_contact_that_is_refused_leaves_the_old_one_to_be_removed() -> None:
@@ -213,6 +239,16 @@ def test_old_credentials_are_not_sent_once_more_after_a_reload() -> None:
     assert line.status().registered
 
 
+def test_new_credentials_that_are_wrong_are_not_taken_for_the_registrars_trouble() -> None:
+    """What the old ones had proven says nothing about the new ones."""
+    line = Line(account(), script=[challenge(nonce="n"), ok(100), challenge(nonce="m")])
+    line.register(until=10.0)
+    line.told()
+    reload(line, account(password="wrong"))
+    [rejected] = line.told(Rejected)
+    assert rejected.retry_at == 610.0
+
+
 def test_new_credentials_while_the_old_ones_are_in_flight_are_tried_after_it() -> None:
     line = Line(
         account(password="wrong"),
@@ -234,14 +270,17 @@ def moved(**options: Any) -> Account:
 @pytest.mark.requirement("RFC3261-10.2.2-01", "RFC3261-10.2-05")
 @pytest.mark.parametrize(
     "options",
-    [{"aor": "sip:bob@example.com"}, {"registrar": "sip:192.0.2.1"}],
+    [{"aor": "sip:bob@example.com"}, {"registrar": "sip:192.0.2.2"}],
     ids=["address of record", "registrar"],
 )
 def test_a_new_address_registers_first_and_then_removes_the_old_by_its_own_uri(options: dict[str, Any]) -> None:
-    line = up(ok(100), 200)
+    line = up(ok(100), 200) if "aor" in options else up(200)
+    line.serve(("192.0.2.2", 5060), ok(100))
     first = line.peer.requests[0]
     reload(line, moved(**options))
-    new, removal = line.sent(until=12.0)
+    new, removal, *again = line.sent(until=15.0)
+    # Two registrars may keep one table: then the removal hit the new binding, so it is made once more.
+    assert [request.call_id for request in again] == ([new.call_id] if "registrar" in options else [])
     assert new.get("expires") == "3600"
     assert new.call_id != first.call_id
     assert what(new)[:2] != what(first)[:2]
@@ -252,14 +291,28 @@ def test_a_new_address_registers_first_and_then_removes_the_old_by_its_own_uri(o
 
 
 def test_the_old_address_stays_until_the_new_one_is_registered() -> None:
-    line = up(503)
-    reload(line, moved(registrar="sip:192.0.2.1"))
+    line = up(200)
+    other = line.serve(("192.0.2.2", 5060), 503)
+    reload(line, moved(registrar="sip:192.0.2.2"))
     line.run(until=20.0)
     assert not any(request.get("expires") == "0" for request in line.sent())
     assert line.status().state is State.REJECTED
-    line.peer.answer(ok(100), 200)
+    other.answer(ok(3600))
     line.run(until=100.0)
-    assert [request.get("expires") for request in line.sent()] == ["3600", "0"]
+    assert [request.get("expires") for request in line.sent()] == ["3600", "0", "3600"]
+
+
+def test_another_name_of_the_same_registrar_takes_the_binding_over() -> None:
+    """An un-REGISTER of the old would remove the binding that the new one has just made."""
+    line = up(ok(100))
+    reload(line, moved(registrar="sip:example.com:5060"))
+    [request] = line.sent(until=11.0)
+    assert request.get("expires") == "3600"
+    assert line.status().registered
+    assert [(event.name, event.status.state) for event in line.told(StatusChanged)] == [
+        ("alice", State.REGISTERED),
+        ("alice (replaced)", State.STOPPED),
+    ]
 
 
 def test_the_old_address_is_not_removed_after_its_binding_lapsed() -> None:

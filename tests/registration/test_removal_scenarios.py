@@ -73,6 +73,32 @@ def test_unregister_all_sends_a_star_and_nothing_else(profile: Profile) -> None:
     assert line.status().registered
 
 
+@pytest.mark.parametrize("answer", [200, 500])
+def test_unregister_after_unregister_all_is_about_our_binding_again(answer: int) -> None:
+    line = up(answer, ok(100), 200)
+    line.agent.unregister("alice", all=True, now=line.now)
+    line.run(until=4.0)
+    line.agent.register("alice", now=line.now)
+    line.run(until=6.0)
+    line.agent.unregister("alice", now=line.now)
+    assert kinds(line) == ["*", "R", "U"]
+
+
+def test_after_a_removal_nothing_of_the_old_binding_is_left() -> None:
+    others = Answer(200, contact="{contact};expires=100, <sip:other@198.51.100.1>;expires=50")
+    line = Line(account(), script=[others, 200, ok(100)])
+    line.register(until=2.0)
+    assert len(line.status().bindings) == 2
+    line.agent.unregister("alice", now=line.now)
+    line.run(until=4.0)
+    assert line.status().bindings == ()
+    line.station.ipv4 = "192.0.2.77"
+    line.agent.network_changed(now=line.now)
+    line.agent.register("alice", now=line.now)
+    line.run()
+    assert line.peer.requests[-1].values("contact") == ["<sip:alice@192.0.2.77:40000>"]
+
+
 def test_unregister_all_works_without_a_binding_of_ours() -> None:
     line = Line(account(), script=[200])
     line.agent.unregister("alice", all=True, now=0.0)
@@ -166,8 +192,10 @@ def test_a_failed_un_register_never_becomes_a_register(profile: Profile, answer:
     assert set(sent) <= {"U", "u"}
     assert sent.count("U") <= 4
     rejected = line.told(Rejected)
-    assert [event.removal for event in rejected] == [True]
-    assert rejected[0].retry_at is None
+    # Only what did not get through is tried again, and only by the profile that backs off.
+    again = answer == "unreachable" and profile.name == "SIPCORE"
+    assert [event.removal for event in rejected] == [True] * (3 if again else 1)
+    assert rejected[-1].retry_at is None
     assert "was not removed" in rejected[0].cause.detail
     status = line.status()
     assert status.state is not State.REGISTERED
@@ -183,6 +211,7 @@ def test_what_a_failed_removal_leaves_is_told_when_it_lapses() -> None:
     [lapsed, _] = line.told(until=100.0)
     assert isinstance(lapsed, Unregistered)
     assert "lapsed" in lapsed.cause.detail
+    assert line.status().cause == lapsed.cause
 
 
 @pytest.mark.requirement("RFC3261-10.2.2-01")
@@ -193,6 +222,8 @@ def test_remove_un_registers_and_ends_as_stopped(profile: Profile) -> None:
     assert kinds(line) == ["U"]
     changes = line.told(StatusChanged)
     assert [change.status.state for change in changes] == [State.UNREGISTERED, State.STOPPED]
+    last = changes[-1].status
+    assert (last.phase, last.expires_at, last.next_attempt_at, last.bindings) == (Phase.IDLE, None, None, ())
     with pytest.raises(LocalProtocolError, match="alice"):
         line.agent.status("alice")
     assert line.agent.names() == ()
@@ -226,6 +257,24 @@ def test_remove_in_flight_is_queued() -> None:
     line.agent.remove("alice", now=line.now)
     assert kinds(line, until=10.0)[-1] == "U"
     assert line.told(StatusChanged)[-1].status.state is State.STOPPED
+
+
+def test_remove_while_an_attempt_fails_is_stopped_once() -> None:
+    line = Line(account(), script=[Answer(403, delay=3.0)])
+    line.register(until=1.0)
+    line.agent.remove("alice", now=line.now)
+    line.run(until=100.0)
+    assert [change.status.state for change in line.told(StatusChanged)] == [State.STOPPED]
+    assert len(line.peer.requests) == 1
+
+
+def test_remove_with_a_binding_that_nobody_answers_for_is_stopped_without_it() -> None:
+    line = up(None, timing=T1_100)
+    line.agent.remove("alice", now=line.now)
+    line.run(until=100.0)
+    last = line.told(StatusChanged)[-1].status
+    assert (last.state, last.bindings, last.expires_at) == (State.STOPPED, (), None)
+    assert line.agent.next_deadline() is None
 
 
 def test_a_name_is_free_again_after_remove() -> None:

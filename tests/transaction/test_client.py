@@ -79,6 +79,7 @@ def test_slowed_down_the_next_copy_is_t2_away_from_the_provisional() -> None:
     assert case.copies(12.0) == pytest.approx([4.6, 8.6])
     case.transaction.slow_down(12.0)
     assert case.copies(13.0) == pytest.approx([12.6])
+    assert [item for item in case.user.told if item[0] == "aged"] == [("aged", 0.5)]
 
 
 def test_slowing_down_at_once_ends_the_youth_too() -> None:
@@ -96,6 +97,7 @@ def test_slowing_down_means_nothing_before_a_provisional_and_on_streams(protocol
     if protocol.reliable:
         case.answer(100, 0.0)
     case.transaction.slow_down(0.0)
+    assert ("aged", 0.0) not in case.user.told
     assert case.copies(0.5) == ([0.0] if protocol.reliable else [0.0, 0.5])
 
 
@@ -145,6 +147,7 @@ def test_a_lost_flow_after_the_answer_changes_nothing() -> None:
     case.transaction.flow_lost("reset", 0.2)
     assert case.told() == [("final", 200)]
     assert case.state() is State.COMPLETED
+    assert case.table.find("z9hG4bKab") is case.transaction
 
 
 @pytest.mark.parametrize("protocol", Protocol)
@@ -170,6 +173,14 @@ def test_an_abandoned_one_is_silent() -> None:
     assert case.copies(100.0) == []
     assert case.user.told == []
     assert len(case.table) == 0
+
+
+def test_a_driver_that_is_late_does_not_shift_the_copies() -> None:
+    case = Case()
+    case.host.sent()
+    case.host.handle_deadline(now=0.6)
+    assert case.host.sent() == [REQUEST]
+    assert case.copies(4.0) == [1.5, 3.5]
 
 
 def test_a_clock_that_leapt_brings_one_copy() -> None:
