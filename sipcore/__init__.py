@@ -31,6 +31,8 @@ from sipcore.events import (
     Unregistered,
 )
 from sipcore.profiles import ASTERISK, JSSIP, PROFILES, SIPCORE, Profile
+from sipcore.registrar import RegistrarPolicy
+from sipcore.server import Registrar
 from sipcore.values import Address, Binding, Cause, OutcomeClass, Phase, Protocol, RecordKind, Secret, State, Status
 
 __all__ = [
@@ -65,6 +67,8 @@ __all__ = [
     "Record",
     "RecordKind",
     "Registered",
+    "Registrar",
+    "RegistrarPolicy",
     "RegistrationFailed",
     "Rejected",
     "RemoteProtocolError",

@@ -269,6 +269,15 @@ def test_a_message_that_is_never_finished_ends_the_connection() -> None:
     assert lost.error == "incomplete message"
 
 
+@pytest.mark.requirement("RFC3261-18-02")
+def test_a_connection_that_served_a_failed_attempt_is_closed_when_it_is_idle() -> None:
+    line = Line(account(transport=TCP), script=[403])
+    line.register(until=31.9)
+    assert len(line.peer.connections) == 1
+    line.run(until=40.0)
+    assert line.peer.connections == []
+
+
 def test_no_flow_is_left_when_nobody_uses_it() -> None:
     line = up()
     line.peer.answer(200)

@@ -457,6 +457,7 @@ def test_a_rejected_registration_is_tried_again_when_anything_changed() -> None:
     line.register(until=10.0)
     assert line.status().next_attempt_at is None
     reload(line, account(profile=ASTERISK, max_random_initial_delay=0, max_retries=3))
+    assert line.status().attempt == 0
     line.run(until=12.0)
     assert line.status().registered
 
@@ -472,6 +473,9 @@ def test_an_account_that_moves_to_tcp_and_back() -> None:
     [second] = line.sent(until=12.0)
     assert second.values("contact")[0] == "<sip:alice@192.0.2.10:40000>"
     assert second.values("contact")[1].endswith(";expires=0")
+    # Nobody uses the connection any more.
+    line.run(until=50.0)
+    assert line.peer.connections == []
 
 
 def test_a_new_address_of_record_on_the_same_connection_keeps_it() -> None:

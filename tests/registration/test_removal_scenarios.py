@@ -140,8 +140,18 @@ def test_unregister_cancels_a_planned_retry() -> None:
     assert line.status().next_attempt_at is not None
     line.agent.unregister("alice", now=line.now)
     line.sent()
+    assert line.status().next_attempt_at is None
     assert line.sent(until=1e5) == []
     assert line.status().state is State.UNREGISTERED
+
+
+def test_a_binding_that_lapses_before_its_removal_may_be_sent_is_not_removed() -> None:
+    """Attempts are a second apart, and this grant is no longer than that."""
+    line = Line(account(), script=[ok(1)])
+    line.register(until=0.5)
+    line.agent.unregister("alice", now=line.now)
+    assert line.sent(until=100.0)[1:] == []
+    assert (line.status().state, line.status().phase) == (State.UNREGISTERED, Phase.IDLE)
 
 
 @pytest.mark.requirement("RFC3261-10.2-08", "RFC3261-9.1-01")
@@ -202,6 +212,20 @@ def test_a_failed_un_register_never_becomes_a_register(profile: Profile, answer:
     assert (status.expires_at, status.next_attempt_at) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("profile", "state"), [(SIPCORE, State.REGISTERED), (ASTERISK, State.REJECTED), (JSSIP, State.REJECTED)]
+)
+def test_a_failed_removal_is_told_with_the_status_that_the_profile_gives_it(profile: Profile, state: State) -> None:
+    line = up(500, profile=profile)
+    line.agent.unregister("alice", now=line.now)
+    rejected, changed = line.told()
+    assert isinstance(rejected, Rejected)
+    assert isinstance(changed, StatusChanged)
+    assert changed.status == line.status()
+    assert (changed.status.state, changed.status.phase) == (state, Phase.IDLE)
+    assert changed.status.expires_at is not None
+
+
 def test_what_a_failed_removal_leaves_is_told_when_it_lapses() -> None:
     line = up(500)
     line.agent.unregister("alice", now=line.now)
@@ -223,6 +247,8 @@ def test_remove_un_registers_and_ends_as_stopped(profile: Profile) -> None:
     changes = line.told(StatusChanged)
     assert [change.status.state for change in changes] == [State.UNREGISTERED, State.STOPPED]
     last = changes[-1].status
+    assert last.cause is not None
+    assert last.cause.detail == "removed"
     assert (last.phase, last.expires_at, last.next_attempt_at, last.bindings) == (Phase.IDLE, None, None, ())
     with pytest.raises(LocalProtocolError, match="alice"):
         line.agent.status("alice")
@@ -240,6 +266,7 @@ def test_remove_ends_as_stopped_also_when_the_removal_fails(profile: Profile, an
     assert last.status.state is State.STOPPED
     assert last.status.cause is not None
     assert "was not removed" in last.status.cause.detail
+    assert last.status.phase is Phase.IDLE
     assert line.agent.names() == ()
 
 

@@ -121,4 +121,4 @@ def test_a_refresh_that_has_to_wait_longer_than_the_binding_lapses_and_says_so()
     assert line.status().state is State.UNREGISTERED
     cause = line.status().cause
     assert cause is not None
-    assert "503" in str(cause)
+    assert "after 1 failed refresh; the last: 503" in str(cause)

@@ -9,7 +9,7 @@ import pytest
 from sipcore.events import Registered, Rejected
 from sipcore.profiles import ASTERISK, JSSIP, SIPCORE, Profile
 from sipcore.testing import REGISTRAR, Answer, Line, Step, challenge, ok
-from sipcore.values import OutcomeClass, State
+from sipcore.values import OutcomeClass, Phase, State
 from tests.accounts import account, has_credentials
 
 SECOND = ("192.0.2.2", 5060)
@@ -287,8 +287,10 @@ def check(line: Line, expected: str) -> None:
     assert status.state is STATES[state]
     if wait == "-":
         assert status.next_attempt_at is None
+        assert status.phase is Phase.IDLE
     else:
         assert status.next_attempt_at is not None
+        assert status.phase is Phase.WAITING
         low, _, high = wait.partition("..")
         assert float(low) <= status.next_attempt_at - ended <= float(high or low)
 
