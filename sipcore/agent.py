@@ -215,7 +215,7 @@ class UserAgent(Endpoint):
         # A connection from an address that is gone would take a whole timeout to be found dead.
         for flow in self.network.connections.renew():
             self.network.idle.released(flow, now)
-        for registration in list(self._registrations.values()):
+        for registration in dict.fromkeys((*self._registrations.values(), *self._leaving)):
             registration.network_changed(now)
         self.settle(now)
 

@@ -162,7 +162,7 @@ class InitialDelay:
     base: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Profile:
     """One column of the tables; see the module's text."""
 
@@ -196,6 +196,9 @@ class Profile:
     provisional_restarts_copies: bool
     """A 1xx puts the next copy T2 away (PJSIP); otherwise the copy that is due next is still sent in its time (RFC 3261
     section 17.1.2.2)."""
+    bare_aor: bool
+    """From and To lose the port and the parameters of the AOR (RFC 3261 section 19.1.1, table 1); otherwise they carry
+    it as written."""
     userless_request_uri: bool
     """The registrar URI loses its user part (RFC 3261 section 10.2); otherwise it is used as written."""
     default_contact_user: str | None
@@ -214,6 +217,10 @@ class Profile:
     """A 3xx may be followed, if the account allows it."""
     defaults: Mapping[str, object]
     """The account's options that have another default under this profile."""
+
+    def __repr__(self) -> str:
+        # The whole table would bury everything else in a listing of accounts.
+        return f"<profile {self.name}>"
 
 
 def _all(rule: RetryRule) -> Mapping[OutcomeClass, RetryRule]:
@@ -249,6 +256,7 @@ SIPCORE = Profile(
     auth=SIPCORE_POLICY,
     tag_per_attempt=False,
     provisional_restarts_copies=False,
+    bare_aor=True,
     userless_request_uri=True,
     default_contact_user=None,
     register_removes_first=False,
@@ -288,6 +296,7 @@ ASTERISK = Profile(
     auth=ASTERISK_POLICY,
     tag_per_attempt=True,
     provisional_restarts_copies=True,
+    bare_aor=False,
     userless_request_uri=False,
     default_contact_user="s",
     register_removes_first=True,
@@ -317,6 +326,7 @@ JSSIP = Profile(
     auth=JSSIP_POLICY,
     tag_per_attempt=True,
     provisional_restarts_copies=False,
+    bare_aor=True,
     userless_request_uri=True,
     default_contact_user=None,
     register_removes_first=False,

@@ -161,6 +161,9 @@ class Attempt:
         """What a reply means, by the profile's tables."""
         response = reply.response
         if response is None:
+            if exchange.requests and not self.removal:
+                # Whatever comes next, from another connection it has another Contact.
+                self.registration.doubt(now)
             context = Context(
                 self.registration.account.profile,
                 self.removal,

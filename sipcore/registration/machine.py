@@ -29,7 +29,7 @@ from sipcore.profiles import MIN_ATTEMPT_GAP, Backoff
 from sipcore.registration.attempt import Attempt
 from sipcore.registration.binding import Listed
 from sipcore.registration.causes import extended, failure_cause, removal_cause, success_cause
-from sipcore.registration.request import Texts, contact_value, same_on_the_wire
+from sipcore.registration.request import Texts, address_of_record, contact_value, same_on_the_wire
 from sipcore.registration.schedule import History, initial_delay, refresh_delay, schedule
 from sipcore.registration.table import TRANSITIONS, Trigger, Wanted
 from sipcore.registration.view import view
@@ -138,7 +138,7 @@ class Registration:
         self.host = host
         self.account = account
         self.texts = host.texts(account)
-        self.aor = f"<{account.aor}>"
+        self.aor = address_of_record(account)
         """The value of To, and of From but for its tag."""
         self.call_id = f"{random.getrandbits(128):032x}"
         self.cseq = random.getrandbits(FIRST_CSEQ_BITS)
@@ -302,12 +302,11 @@ class Registration:
         if credentials:
             self.auth.forget()
             self.proven = False
-        if self.wanted is not Wanted.UP:
-            return
         same = same_on_the_wire(old, account)
         if self.exchange is not None:
+            # Also when nothing is wanted yet: whoever revives it registers it in the next moment.
             self._again = self._again or credentials or not same
-        elif credentials or not same or self.planned_at is None:
+        elif self.wanted is Wanted.UP and (credentials or not same or self.planned_at is None):
             self._forget_failures()
             # A crowd that is reloaded under a profile with an initial delay is spread by it, as at the start; but what
             # is planned to keep a binding is not put off.
@@ -327,6 +326,9 @@ class Registration:
     def network_changed(self, now: float) -> None:
         """The host's addresses changed, or it slept: the Contact may be wrong, so register again, once."""
         self.contact_address = None
+        if self.phase is Phase.EXCHANGING:
+            # What is in flight may be answered to the address that is gone.
+            self.doubt(now)
         if self.wanted is Wanted.UP:
             if self.exchange is None:
                 self._plan(now, now)
@@ -590,9 +592,7 @@ class Registration:
             self._forget_binding()
             self.others = others
             self.listed_at = now
-            self._doubt(now)
-        elif reply.response is None and exchange.requests and not attempt.removal:
-            self._doubt(now)
+            self.doubt(now)
         if attempt.removal:
             self._removal_failed(cause, kind, reply, previous, now)
             return
@@ -672,7 +672,7 @@ class Registration:
         rule = self.account.profile.retries[OutcomeClass.TEMPORARY]
         return isinstance(rule, Backoff) and self.removals_failed < REMOVAL_RETRIES
 
-    def _doubt(self, now: float) -> None:
+    def doubt(self, now: float) -> None:
         """The REGISTER that was just sent may have made a binding, whatever came of it."""
         known = tuple(item for item in self.unconfirmed_at(now) if item != self.contact)
         self.unconfirmed = (*known, self.contact)[-MAX_UNCONFIRMED:]

@@ -15,7 +15,7 @@ from sipcore.syntax.headers import NameAddr, parse_name_addr
 from sipcore.syntax.uri import Uri
 from sipcore.values import Address
 
-__all__ = ["Texts", "contact_value", "distinct_contacts", "same_on_the_wire", "write_register"]
+__all__ = ["Texts", "address_of_record", "contact_value", "distinct_contacts", "same_on_the_wire", "write_register"]
 
 
 class Texts:
@@ -94,6 +94,14 @@ def write_register(
         f"{authorization}"
         "Content-Length: 0\r\n\r\n"
     ).encode("utf-8", "surrogateescape")
+
+
+def address_of_record(account: Account) -> str:
+    """The value of To, and of From but for its tag (RFC 3261 section 10.2)."""
+    if not account.profile.bare_aor:
+        return f"<{account.aor}>"
+    uri = Uri.parse(account.aor)
+    return f"<{uri.scheme}:{uri.user}@{uri.host}>"
 
 
 def contact_value(account: Account, user: str, address: Address, *, reliable: bool, line: str) -> str:

@@ -159,6 +159,18 @@ def what_ends_an_attempt_ends_it_by_the_table(rules: Rules, context: Context) ->
         assert outcome.kind is expected, code
 
 
+@law("RFC3261-8.1.3.5-06", context=contexts)
+def out_of_requests_is_temporary_and_says_so(rules: Rules, context: Context) -> None:
+    """Law: an answer that would have led to another request, but for the bound, is temporary; nothing else says so."""
+    for left in (0, 1):
+        outcomes = of_all(rules, context._replace(requests_left=left))
+        would = [item[2].kind for item in of_all(rules, context._replace(requests_left=1))]
+        for (code, _, outcome), kind in zip(outcomes, would, strict=True):
+            bounded = left == 0 and code is not None and kind in CONTINUING
+            assert (outcome.detail == TOO_MANY) == bounded, code
+            assert not bounded or outcome.kind is OutcomeClass.TEMPORARY
+
+
 @law("RFC3261-8.1.3.2-01", "RFC3261-21.4.19-01", context=contexts)
 def an_unknown_code_counts_as_x00(rules: Rules, context: Context) -> None:
     """Law: a code that means nothing special is treated as the first of its hundred (ASTERISK names its 5xx)."""

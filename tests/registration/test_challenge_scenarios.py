@@ -202,6 +202,14 @@ def test_nextnonce_is_used_for_the_next_refresh() -> None:
     assert (given["nonce"], given["nc"]) == ("n2", "00000001")
 
 
+def test_after_a_403_to_an_old_nonce_the_registrar_is_asked_for_a_new_one() -> None:
+    """Some say 403 and not 401 to a nonce that they do not know any more."""
+    line = registered_line(Answer(403, ("Retry-After: 5",)), challenge(nonce="n2"), ok(100))
+    line.run(until=70.0)
+    assert shape(line) == "bccbc"
+    assert line.status().registered
+
+
 def test_a_wrong_rspauth_is_told() -> None:
     info = 'Authentication-Info: rspauth="00000000000000000000000000000000", qop=auth, nc=00000001, cnonce="{c}"'
 

@@ -83,6 +83,11 @@ CLASSIFY = [
         "code in context.profile.next_target or code == 500",
         "the_next_target_is_for_what_the_target_is_to_blame",
     ),
+    Fault(
+        "if code is not None:\n            return Outcome",
+        "if False:\n            return Outcome",
+        "out_of_requests_is_temporary_and_says_so",
+    ),
     Fault("if code is None:", "if failure is Failure.TIMEOUT:", "every_answer_and_every_silence_has_a_class"),
     Fault("(failure or Failure.TIMEOUT).value", '""', "a_refusal_says_why"),
     Fault("if not context.auth_rejection_permanent:", "if False:", "what_ends_an_attempt_ends_it_by_the_table"),
