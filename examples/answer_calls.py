@@ -12,7 +12,10 @@ from sipcore_asyncio import Account, Registration, registered
 
 def on_request(registration: Registration, request: InboundRequest) -> None:
     print(request.request.method, "from", request.request.get("from"))
-    registration.respond(request, 486, "Busy Here")
+    if request.request.method == "INVITE":
+        registration.respond(request, 486, "Busy Here")
+    elif request.request.method == "CANCEL":
+        registration.respond(request, 200)
 
 
 async def main() -> None:

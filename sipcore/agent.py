@@ -40,7 +40,8 @@ class UserAgent(Endpoint):
 
     Call its inputs with `now` from one clock, perform the commands and tell the events of `next_output()`, and call
     `handle_deadline` at `next_deadline()`. `random` must be `random.SystemRandom()` in production: branches, tags and
-    cnonces come from it. `handles` names the methods of inbound requests that the application answers itself, and
+    cnonces come from it. `handles` names the methods of inbound requests that the application answers itself; INVITE
+    brings ACK and CANCEL along. It is told of each by an `InboundRequest`, and
     `extensions` the option tags that it understands when a request has them in Require (RFC 3261 section 8.2.2.3).
     """
 
@@ -59,6 +60,9 @@ class UserAgent(Endpoint):
         now = self.advance(now)
         self.network = Network(self)
         self.handles = frozenset(handles)
+        if "INVITE" in self.handles:
+            # Both are part of every INVITE (RFC 3261 sections 9.2 and 13.2.2.4); nobody else can answer for it.
+            self.handles |= {"ACK", "CANCEL"}
         self.inbound = Inbound(
             self,
             handles=self.handles,
@@ -135,8 +139,9 @@ class UserAgent(Endpoint):
             raise LocalProtocolError("the agent is closing")
         wanted: dict[str, Account] = {}
         for account in accounts:
-            if wanted.setdefault(account.name, account) is not account:
+            if account.name in wanted:
                 raise LocalProtocolError(f"there are two registrations {account.name!r}")
+            wanted[account.name] = account
         added = {
             (account.aor, account.registrar): account
             for name, account in wanted.items()
@@ -146,7 +151,8 @@ class UserAgent(Endpoint):
             if name in wanted or registration.wanted is Wanted.GONE:
                 continue
             renamed = added.pop((registration.account.aor, registration.account.registrar), None)
-            if renamed is not None:
+            # One that others wait for ends together with them.
+            if renamed is not None and name not in self._former:
                 self._rename(registration, renamed, now)
                 continue
             self._leaving[registration] = None
@@ -342,7 +348,11 @@ class UserAgent(Endpoint):
         return texts
 
     def line_token(self, registration: Registration) -> str:
-        """A token that leads inbound requests to the registration."""
+        """A token that leads inbound requests to the registration, in place of the one before; empty when its account
+        wants none."""
+        self._lines.pop(registration.line, None)
+        if not registration.account.line:
+            return ""
         token = f"{self.random.getrandbits(64):016x}"
         self._lines[token] = registration
         return token
@@ -380,7 +390,8 @@ class UserAgent(Endpoint):
             if not former:
                 del self._former[name]
             heir = self._registrations.get(name)
-            if heir is not None and heir.same_contact(registration):
+            bound = heir is not None and (heir.expires_at is not None or heir.exchange is not None)
+            if heir is not None and bound and heir.same_contact(registration):
                 # Two names of one registrar: what removed the old binding has removed the new one.
                 heir.listener_changed(now)
         if registration.line:
@@ -388,6 +399,11 @@ class UserAgent(Endpoint):
         if self._registrations.get(name) is registration:
             del self._registrations[name]
             self._by_contact = None
+            transport = registration.account.transport
+            if transport in self._listeners and not any(
+                other.account.transport == transport for other in self._registrations.values()
+            ):
+                self._tidy_listeners()
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

@@ -138,9 +138,9 @@ class Client:
         leave_within: float = LEAVE_WITHIN,
         now: float,
     ) -> None:
-        for option, seconds in (("wait", wait), ("leave_within", leave_within)):
-            if isinstance(seconds, int | float) and not seconds >= 0:
-                raise ConfigError(option, seconds, "a number of seconds, 0 or more")
+        if wait is not None and not isinstance(wait, Wait):
+            _check_seconds("wait", wait, ", None or a `Wait`")
+        _check_seconds("leave_within", leave_within)
         self.agent = agent
         self._wait = wait
         self._leave_within = leave_within
@@ -303,7 +303,8 @@ class Client:
                 self._names[status.name] = status
             if self._followers:
                 self._publish(status)
-            if self._entering and status.registered and status.name in self._missing:
+            # One that is gone is not waited for.
+            if self._entering and (status.registered or status.state is State.STOPPED) and status.name in self._missing:
                 self._missing.discard(status.name)
                 if not self._missing:
                     self._decide(Entered())
@@ -316,6 +317,8 @@ class Client:
             and event.name in self._missing
             # One that is not tried again would be waited for in vain.
             and (self._wait is Wait.FIRST_ATTEMPT or event.retry_at is None)
+            # One that is gone by now is told of behind this.
+            and event.name in self.agent.names()
         ):
             self._decide(EnteringFailed(status=self.status(event.name)))
 
@@ -344,6 +347,12 @@ class Client:
         self._own.append(Left(unconfirmed=tuple(unconfirmed)))
         for follower in list(self._followers):
             follower.end()
+
+
+def _check_seconds(option: str, value: object, others: str = "") -> None:
+    # A bool is an int to Python, and no number of seconds to anybody else; a NaN compares false.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ConfigError(option, value, f"must be a number of seconds, 0 or more{others}")
 
 
 class LogLevel(enum.IntEnum):

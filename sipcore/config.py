@@ -92,7 +92,7 @@ class Account:
     """
 
     aor: str
-    """The address of record, a sip or sips URI with a user: To and From of every REGISTER (RFC 3261 section 10.2)."""
+    """The address of record, a sip URI with a user: To and From of every REGISTER (RFC 3261 section 10.2)."""
     password: Secret | str | None = field(default=None, kw_only=True)
     """With `username` a shorthand for one `Credential` of any realm. An empty password is a password."""
     name: str = field(default="", kw_only=True)
@@ -152,9 +152,14 @@ class Account:
     """UDP: accept responses from an address that was not asked; some clusters answer from another node."""
 
     def __post_init__(self) -> None:
+        for option, kinds, expected in _KINDS:
+            value = getattr(self, option)
+            if not isinstance(value, kinds):
+                shown = "***" if option in _SECRET_OPTIONS else value
+                raise ConfigError(option, shown, f"must be {expected}")
         aor = _uri("aor", self.aor)
         if aor.user is None:
-            raise ConfigError("aor", self.aor, "a sip or sips URI with a user part, such as sip:alice@example.com")
+            raise ConfigError("aor", self.aor, "must be a sip URI with a user part, such as sip:alice@example.com")
         self._resolve_names(aor)
         self._check_wire(aor)
         self._check_numbers()
@@ -215,6 +220,13 @@ class Account:
                     raise ConfigError(option, token, "a token (RFC 3261 25.1)")
         if not grammar.check_line(self.user_agent):
             raise ConfigError("user_agent", self.user_agent, "text without control characters")
+        for item in self.credentials:
+            if not isinstance(item, Credential):
+                raise ConfigError("credentials", "***", "must be a tuple of Credential")
+        if not all(isinstance(item, tuple) and len(item) == 2 for item in self.extra_headers):
+            raise ConfigError("extra_headers", self.extra_headers, "must be a tuple of (name, value)")
+        if not all(isinstance(item, OutcomeClass) for item in self.give_up):
+            raise ConfigError("give_up", self.give_up, "must be a frozenset of OutcomeClass")
         for header, value in self.extra_headers:
             if not grammar.is_token(header) or header.lower() in _OWN_HEADERS:
                 raise ConfigError("extra_headers", header, "a header name that sipcore does not write itself")
@@ -240,6 +252,32 @@ class Account:
         return "standard" if value == standard else "given"
 
 
+_TEXT_OR_NONE = (str, type(None))
+_KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
+    ("aor", str, "a text such as sip:alice@example.com"),
+    ("password", (str, Secret, type(None)), "a text, a Secret or None"),
+    ("name", str, "a text"),
+    ("username", _TEXT_OR_NONE, "a text or None"),
+    ("credentials", tuple, "a tuple of Credential"),
+    ("registrar", _TEXT_OR_NONE, "a text such as sip:registrar.example.com, or None"),
+    ("outbound_proxy", (str, tuple), "a tuple of routes such as <sip:proxy.example.com;lr>"),
+    ("transport", (Transport, type(None)), "a Transport, such as Transport(protocol=Protocol.TCP), or None"),
+    ("contact_user", _TEXT_OR_NONE, "a text or None"),
+    ("contact_parameters", str, "a text such as ;name=value"),
+    ("contact_header_parameters", str, "a text such as ;name=value"),
+    ("line", bool, "True or False"),
+    ("supported", tuple, "a tuple of option tags"),
+    ("allow", (tuple, type(None)), "a tuple of methods or None"),
+    ("user_agent", str, "a text"),
+    ("extra_headers", tuple, "a tuple of (name, value)"),
+    ("profile", Profile, "one of the profiles SIPCORE, ASTERISK and JSSIP"),
+    ("auth_rejection_permanent", bool, "True or False"),
+    ("give_up", frozenset, "a frozenset of OutcomeClass"),
+    ("timing", Timing, "a Timing"),
+    ("any_source", bool, "True or False"),
+)
+"""What each option has to be; the numbers are checked with their ranges."""
+_SECRET_OPTIONS = frozenset({"password", "credentials"})
 _DERIVED = frozenset({"name", "expires", "registrar", "max_random_initial_delay"})
 """Options whose standard is worked out when the account is made."""
 _RANGES = (
@@ -270,9 +308,10 @@ def _uri(option: str, text: str) -> Uri:
     try:
         uri = Uri.parse(text)
     except RemoteProtocolError as error:
-        raise ConfigError(option, _masked(text), f"a sip or sips URI ({error})") from None
+        hint = f", such as sip:{text}" if "@" in text and ":" not in text.partition("@")[0] else f" ({error})"
+        raise ConfigError(option, _masked(text), f"must be a sip URI{hint}") from None
     if uri.scheme not in ("sip", "sips"):
-        raise ConfigError(option, _masked(text), "a sip or sips URI")
+        raise ConfigError(option, _masked(text), "must be a sip URI")
     if uri.password is not None:
         # RFC 3261 section 19.1.1 recommends against it, and it would show wherever the URI does.
         raise ConfigError(option, _masked(text), "a URI without a password; option `password` is for that")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from itertools import islice
 from random import Random
 
 from sipcore.commands import CloseFlow, CloseListener, Command, Listen, OpenFlow, Transmit
@@ -41,6 +42,10 @@ ACCEPTED_IDLE = 150.0
 """Seconds of silence after which an accepted connection makes room for another when there are too many: clients that
 want to be reached send a keep-alive every 95 to 120 s (RFC 5626 section 4.4.1)."""
 
+LOOKS_FOR_SILENCE = 8
+"""Connections looked at for one that is silent; those that are not are looked at last the next time, so that a few
+busy ones do not hide the others."""
+
 PONG = b"\r\n"
 
 
@@ -67,7 +72,7 @@ class Endpoint(ABC):
         self._drops: dict[tuple[str, Address | None], list[int | None]] = {}
         self.flows: dict[int, Flow] = {}
         self._accepted: dict[int, None] = {}
-        """Flows that listeners accepted, oldest first."""
+        """Flows that listeners accepted, in the order in which one of them makes room."""
         self.listeners: dict[int, Listener] = {}
         self._last_flow = 0
         self._last_listener = 0
@@ -294,10 +299,13 @@ class Endpoint(ABC):
         self._accepted[flow.id] = None
         if len(self._accepted) <= MAX_ACCEPTED:
             return True
-        oldest = next((known for number in self._accepted if (known := self.flows.get(number)) is not None), flow)
-        if oldest is not flow and now - oldest.heard_at >= ACCEPTED_IDLE:
-            self.abandon_flow(oldest, "silent, and there were too many connections", now)
-            return True
+        for number in tuple(islice(self._accepted, LOOKS_FOR_SILENCE)):
+            known = self.flows[number]
+            if now - known.heard_at >= ACCEPTED_IDLE:
+                self.abandon_flow(known, "silent, and there were too many connections", now)
+                return True
+            del self._accepted[number]
+            self._accepted[number] = None
         self.drop("too many connections", flow.id, flow.remote)
         return False
 

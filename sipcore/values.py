@@ -124,6 +124,8 @@ class Cause:
         text = ": ".join(parts) or str(self.kind or "")
         if self.warning:
             text += f" (Warning: {self.warning})"
+        if self.retry_after is not None:
+            text += f" (Retry-After: {self.retry_after})"
         if self.server:
             text += f" [{self.transport} {self.server}]"
         return text

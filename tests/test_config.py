@@ -34,34 +34,34 @@ NO_METHOD = "a URI without headers and method (RFC 3261 section 19.1.1)"
 
 # Option, refused value, what would be valid (the beginning).
 REFUSED: list[tuple[str, object, str]] = [
-    ("aor", "", "a sip or sips URI"),
-    ("aor", "alice@example.com", "a sip or sips URI"),
-    ("aor", "tel:+4930123456", "a sip or sips URI"),
-    ("aor", "sip:example.com", "a sip or sips URI with a user part, such as sip:alice@example.com"),
-    ("aor", "sip:@example.com", "a sip or sips URI"),
-    ("aor", "sip:alice@exa mple.com", "a sip or sips URI"),
-    ("aor", "sip:alice@example.com\r\nEvil: 1", "a sip or sips URI"),
-    ("aor", "sip:alice@example.com:70000", "a sip or sips URI"),
+    ("aor", "", "must be a sip URI"),
+    ("aor", "alice@example.com", "must be a sip URI"),
+    ("aor", "tel:+4930123456", "must be a sip URI"),
+    ("aor", "sip:example.com", "must be a sip URI with a user part, such as sip:alice@example.com"),
+    ("aor", "sip:@example.com", "must be a sip URI"),
+    ("aor", "sip:alice@exa mple.com", "must be a sip URI"),
+    ("aor", "sip:alice@example.com\r\nEvil: 1", "must be a sip URI"),
+    ("aor", "sip:alice@example.com:70000", "must be a sip URI"),
     ("aor", "sip:alice@example.com?subject=x", NO_METHOD),
     ("aor", "sip:alice@example.com;method=INVITE", NO_METHOD),
     ("aor", "sips:alice@example.com", TLS),
     ("name", "a\nb", "text without control characters"),
     ("name", "a\x1b[2J", "text without control characters"),
     ("username", "bob", "a password, too"),
-    ("registrar", "example.com", "a sip or sips URI"),
-    ("registrar", "tel:123", "a sip or sips URI"),
+    ("registrar", "example.com", "must be a sip URI"),
+    ("registrar", "tel:123", "must be a sip URI"),
     ("registrar", "sips:example.com", TLS),
     ("registrar", "sip:example.com;transport=tls", "transport=udp or transport=tcp; others are not supported yet"),
     ("registrar", "sip:example.com;transport=ws", "transport=udp or transport=tcp; others are not supported yet"),
     ("registrar", "sip:example.com?x=y", NO_METHOD),
-    ("registrar", "sip:example.com>\r\nEvil: 1", "a sip or sips URI"),
+    ("registrar", "sip:example.com>\r\nEvil: 1", "must be a sip URI"),
     ("outbound_proxy", ("<sip:p.example;lr",), "a route such as <sip:proxy.example.com;lr>"),
     ("outbound_proxy", ("<sip:p.example;lr>, <sip:q.example;lr>",), "a route such as <sip:proxy.example.com;lr>"),
     ("outbound_proxy", ("<sip:p.example;lr>\r\nEvil: 1",), "a route such as <sip:proxy.example.com;lr>"),
     ("outbound_proxy", ('"\r\nEvil: 1" <sip:p.example;lr>',), "a route such as <sip:proxy.example.com;lr>"),
     ("outbound_proxy", ("<sips:p.example;lr>",), TLS),
     ("outbound_proxy", ("<sip:p.example;transport=tls;lr>",), "transport=udp or transport=tcp"),
-    ("outbound_proxy", ("<tel:123>",), "a sip or sips URI"),
+    ("outbound_proxy", ("<tel:123>",), "must be a sip URI"),
     ("contact_user", "", "a user part"),
     ("contact_user", "a@b", "a user part"),
     ("contact_user", "a%4", "a user part"),
@@ -464,3 +464,44 @@ def test_the_source_of_a_value(profile: Profile, options: dict[str, Any], option
 def test_an_unknown_option_has_no_source() -> None:
     with pytest.raises(KeyError):
         account().source("expire")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("password", 12345),
+        ("password", b"secret"),
+        ("name", 5),
+        ("username", 5),
+        ("credentials", [1]),
+        ("credentials", (1,)),
+        ("transport", "tcp"),
+        ("transport", Protocol.TCP),
+        ("timing", 5),
+        ("profile", "ASTERISK"),
+        ("supported", "path"),
+        ("allow", "INVITE"),
+        ("give_up", "permanent"),
+        ("give_up", frozenset({"permanent"})),
+        ("line", "yes"),
+        ("extra_headers", {"X-A": "1"}),
+        ("extra_headers", ("X-A: 1",)),
+        ("any_source", 1),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_by_name(option: str, value: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Account("sip:alice@example.com", **{option: value})
+    assert caught.value.option == option
+    assert caught.value.expected.startswith("must be ")
+    assert "secret" not in str(caught.value)
+
+
+def test_an_aor_without_scheme_gets_a_hint() -> None:
+    with pytest.raises(ConfigError, match="such as sip:alice@example.com"):
+        Account("alice@example.com")
+
+
+def test_a_credential_of_another_kind_is_refused() -> None:
+    with pytest.raises(ConfigError, match="Secret"):
+        Credential(username="alice", password="secret")  # type: ignore[arg-type] # what is refused

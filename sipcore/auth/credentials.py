@@ -46,6 +46,10 @@ class Credential:
     """The algorithms to use; None for all. The base of a -sess form stands for both."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.username, str):
+            raise ConfigError("username", self.username, "must be a text")
+        if not isinstance(self.password, Secret | None):
+            raise ConfigError("password", "***", "must be a Secret, such as Secret(text), or None")
         _check_name("username", self.username)
         if not self.username:
             raise ConfigError("username", self.username, "a user name is needed")

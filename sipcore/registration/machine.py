@@ -29,7 +29,13 @@ from sipcore.profiles import MIN_ATTEMPT_GAP, Backoff
 from sipcore.registration.attempt import Attempt
 from sipcore.registration.binding import Listed
 from sipcore.registration.causes import extended, failure_cause, removal_cause, success_cause
-from sipcore.registration.request import Texts, address_of_record, contact_value, same_on_the_wire
+from sipcore.registration.request import (
+    Texts,
+    address_of_record,
+    contact_value,
+    distinct_contacts,
+    same_on_the_wire,
+)
 from sipcore.registration.schedule import History, initial_delay, refresh_delay, schedule
 from sipcore.registration.table import TRANSITIONS, Trigger, Wanted
 from sipcore.registration.view import view
@@ -63,7 +69,7 @@ class RegistrationHost(Interface):
         """What the account's requests do not change."""
 
     def line_token(self, registration: Registration) -> str:
-        """A token for the `line` parameter, by which inbound requests are found."""
+        """A token for the `line` parameter, by which inbound requests are found, or nothing if there is to be none."""
 
     def contact_changed(self) -> None:
         """A registration has another Contact than before."""
@@ -143,7 +149,9 @@ class Registration:
         self.call_id = f"{random.getrandbits(128):032x}"
         self.cseq = random.getrandbits(FIRST_CSEQ_BITS)
         self.tag = f"{random.getrandbits(64):016x}"
-        self.line = host.line_token(self) if account.line else ""
+        self.line = ""
+        if account.line:
+            self.line = host.line_token(self)
         self.auth = ClientAuth()
         self.wanted = Wanted.DOWN
         self.state = State.UNREGISTERED
@@ -219,9 +227,11 @@ class Registration:
         return self.contact[5 : min(self.contact.find(mark, 5) % (end + 1) for mark in ";>")] if end else ""
 
     def same_contact(self, other: Registration) -> bool:
-        """True when both are the same Contact of the same address of record."""
-        ours, theirs = Uri.parse(self.account.aor), Uri.parse(other.account.aor)
-        return self.contact_key == other.contact_key != "" and ours.equivalent(theirs)
+        """True when both are the same Contact of the same address of record: to a registrar, one binding."""
+        ours, theirs = self.contact, other.bound or other.contact
+        if not ours or not theirs or not Uri.parse(self.account.aor).equivalent(Uri.parse(other.account.aor)):
+            return False
+        return len(distinct_contacts((ours, theirs))) == 1
 
     def same_binding(self, other: Registration) -> bool:
         """True when both were bound at the same server as the same Contact."""
@@ -297,7 +307,7 @@ class Registration:
             self.expires = account.expires or 0
         self.contact_address = None
         if account.line != bool(self.line):
-            self.line = self.host.line_token(self) if account.line else ""
+            self.line = self.host.line_token(self)
         credentials = account.credentials != old.credentials
         if credentials:
             self.auth.forget()

@@ -447,3 +447,11 @@ def test_transmissions_pass_unchanged() -> None:
     block = Block(ok())
     block.run()
     assert any(isinstance(item.output, Transmit) for item in block.station.outputs)
+
+
+@pytest.mark.parametrize("wait", ["soon", "1", -1, float("nan"), True])
+def test_a_wait_that_is_no_number_of_seconds_is_refused(wait: Any) -> None:
+    agent = UserAgent(random=Random(1))
+    with pytest.raises(ConfigError) as caught:
+        Client(agent, [Account("sip:alice@example.com")], wait=wait, now=0.0)
+    assert caught.value.option == "wait"

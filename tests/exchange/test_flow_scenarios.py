@@ -118,6 +118,18 @@ def test_a_datagram_that_cannot_be_sent_fails_the_request_and_not_the_socket() -
     assert len(line.station.flows) == 1
 
 
+@pytest.mark.requirement("RFC3261-18.4-02")
+def test_a_socket_that_ends_while_the_local_address_is_asked_for_fails_the_attempt() -> None:
+    line = Line(account(registrar="sip:192.0.2.1"), script=[ok(100)])
+    line.world.resolve_delay = 1.0
+    line.register(until=0.5)
+    line.station.break_flow(line.station.flows[0], "socket error")
+    [rejected] = line.told(Rejected, until=1.0)
+    assert "no connection" in rejected.cause.detail
+    line.run(until=61.0)
+    assert line.status().registered
+
+
 # --- losing ---------------------------------------------------------------------------------------------------------
 
 
@@ -276,6 +288,10 @@ def test_a_connection_that_served_a_failed_attempt_is_closed_when_it_is_idle() -
     assert len(line.peer.connections) == 1
     line.run(until=40.0)
     assert line.peer.connections == []
+    line.peer.answer(ok(100))
+    line.register()
+    assert len(line.peer.connections) == 1
+    assert line.status().registered
 
 
 def test_no_flow_is_left_when_nobody_uses_it() -> None:

@@ -49,6 +49,24 @@ def test_a_redirect_is_followed_when_allowed(status: int) -> None:
     assert line.status().server == "198.51.100.1:5060"
 
 
+def test_a_redirect_may_lead_to_another_transport() -> None:
+    line = Line(account(redirects=1), script=[to("<sip:198.51.100.1;transport=tcp>")])
+    elsewhere = line.serve(A, challenge(), ok(60))
+    line.wire.latency = 0.1
+    line.register(until=2.0)
+    assert [(request.get("via") or "").startswith("SIP/2.0/TCP ") for request in elsewhere.requests] == [True]
+    # The credential is for any realm, so it is not shown to whoever this is.
+    assert not line.status().registered
+
+
+def test_a_redirect_to_a_connection_that_has_to_be_opened_first() -> None:
+    line = Line(account(redirects=1), script=[to("<sip:198.51.100.1;transport=tcp>")])
+    line.serve(A, ok(60))
+    line.wire.latency = 0.1
+    line.register(until=2.0)
+    assert line.status().registered
+
+
 @pytest.mark.requirement("RFC3261-21.3.4-01")
 @pytest.mark.parametrize("status", [305, 380, 399])
 def test_a_proxy_or_another_service_is_no_other_registrar(status: int) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sipcore.agent import UserAgent
 from sipcore.client import Client, Entered, EnteringFailed, Left, Wait, log_line
 from sipcore.config import Account
-from sipcore.errors import ConfigError, RegistrationFailed
+from sipcore.errors import ConfigError, LocalProtocolError, RegistrationFailed
 from sipcore.events import Event, InboundRequest, StatusChanged
 from sipcore.values import Address, Status
 
@@ -58,10 +58,15 @@ class Session:
         now: float,
     ) -> Client:
         """Make the client; the driver that drives it is set by the caller."""
+        if isinstance(handles, str):
+            raise ConfigError("handles", handles, "must be several methods, as in {'INVITE', 'BYE'}")
         handles = tuple(handles)
         if handles and self.on_request is None and self.on_event is None:
-            raise ConfigError("handles", handles, "a handler for these requests")
-        agent = UserAgent(random=random or SystemRandom(), handles=handles, now=now)
+            raise ConfigError("handles", handles, "needs a handler for these requests: on_request or on_event")
+        try:
+            agent = UserAgent(random=random or SystemRandom(), handles=handles, now=now)
+        except LocalProtocolError as error:
+            raise ConfigError("handles", handles, f"must be methods: {error}") from None
         self.client = Client(agent, accounts, wait=wait, leave_within=leave_within, now=now)
         return self.client
 
