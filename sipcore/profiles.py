@@ -210,7 +210,7 @@ class Profile:
     silence_rejects: bool
     """An attempt that nobody answered is Rejected, too; otherwise only an answer can reject."""
     assume_unlisted: bool
-    """A 2xx that lists Contacts but not ours counts as ours (Asterisk)."""
+    """A 2xx that lists Contacts but not ours counts as success."""
     zero_grant_is_asked: bool
     """An own Contact with expires=0 counts as granted what the Expires header or else the request says (Asterisk)."""
     redirects: bool
@@ -332,7 +332,7 @@ JSSIP = Profile(
     register_removes_first=False,
     failed_refresh_rejects=True,
     silence_rejects=True,
-    assume_unlisted=False,
+    assume_unlisted=True,
     zero_grant_is_asked=False,
     redirects=False,
     defaults=MappingProxyType({"expires": 600}),

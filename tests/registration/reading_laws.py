@@ -254,15 +254,16 @@ def our_contact_is_found(
 
 @law("RFC3261-10.2.4-07", others=st.lists(st.sampled_from(FOREIGN), min_size=2, max_size=4), header=headers, asked=asks)
 def foreign_contacts_are_never_ours(rules: Rules, others: list[str], header: int | None, asked: int) -> None:
-    """Law: a list that names others and not us says that there is no binding of ours; ASTERISK takes it for granted."""
-    for profile in (SIPCORE, JSSIP):
+    """Law: a list that names others and not us says that there is no binding of ours; the models take it for granted."""
+    grant = read(rules, [listed(text, 60) for text in others], header, asked, SIPCORE)
+    assert grant.lost
+    assert not grant.listed
+    assert len(grant.others) == len(others)
+    for profile in (ASTERISK, JSSIP):
         grant = read(rules, [listed(text, 60) for text in others], header, asked, profile)
-        assert grant.lost
-        assert not grant.listed
-        assert len(grant.others) == len(others)
-    grant = read(rules, [listed(text, 60) for text in others], header, asked, ASTERISK)
-    assert grant.listed
-    assert grant.expires == (header or asked)
+        assert grant.listed
+        # Asterisk believes no 0, not even of the header.
+        assert grant.expires == (header or asked if profile is ASTERISK else asked if header is None else header)
 
 
 @law("RFC3261-10.2.4-01", header=headers, asked=asks)

@@ -98,5 +98,3 @@ def test_in_the_end_there_is_one_binding_for_each_registration_and_none_for_othe
     pair.run(pair.now + 3 * SETTLED)
     assert pair.agent.closed
     assert not any(pair.registrar.bindings(f"sip:{name}@example.com") for name in NAMES)
-
-

@@ -40,7 +40,7 @@ FIRST = [
     Row("success", [ok(3600)], "b success up 2940..3000", "b success up 3590", "b success up 300..568"),
     Row("short grant", [ok(60)], "b success up 27..30", "b success up 50", "b success up 55"),
     Row("no Contact", [200], "b success up 2940..3000", "b success up 3590", "b success up 300..568"),
-    Row("only others", [FOREIGN], "b removed down 1", "b success up 3590", "b removed down -"),
+    Row("only others", [FOREIGN], "b removed down 1", "b success up 3590", "b success up 300..568"),
     Row("grant of 0", [ZERO], "b removed down 1", "b removed down -", "b removed down -"),
     Row("challenge", [challenge(), ok(60)], "bc success up 27..30", "bc success up 50", "bc success up 55"),
     Row("407", [challenge(407), ok(60)], "bc success up 27..30", "bc success up 50", "bc success up 55"),
@@ -169,7 +169,7 @@ REFRESH = [
     Row("400", [400], "b permanent up 3600", "b permanent rejected -", "b permanent rejected -"),
     Row("403", [403], "b permanent up 3600", "b permanent rejected -", "b permanent rejected -"),
     Row("silence", [None], "b temporary up 1", "b temporary rejected 60", "b temporary rejected -"),
-    Row("only others", [FOREIGN], "b removed down 1", "b success up 3590", "b removed down -"),
+    Row("only others", [FOREIGN], "b removed down 1", "b success up 3590", "b success up 300..568"),
 ]
 
 

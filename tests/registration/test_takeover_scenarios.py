@@ -78,6 +78,18 @@ def test_a_registrar_that_is_spelt_differently_keeps_its_binding() -> None:
     assert not any(isinstance(item.output, Unregistered) for item in pair.client.outputs)
 
 
+@pytest.mark.requirement("RFC3261-19.1.4-01")
+def test_a_binding_with_another_token_is_another_binding_and_is_removed() -> None:
+    """Same user, host and port, but the `line` parameters differ: to the registrar these are two."""
+    pair = Pair(account(line=True), users={"alice": "secret"})
+    pair.register(until=5.0)
+    pair.agent.reload([account(line=True, registrar="sip:example.com:5060")], now=pair.now)
+    pair.run(until=100.0)
+    [binding] = pair.registrar.bindings("sip:alice@example.com")
+    assert [item.uri for item in pair.status().bindings if item.own] == [binding.uri]
+    assert pair.status().registered
+
+
 def test_a_renamed_section_keeps_its_registration() -> None:
     line = Line(account(name="one"), script=[ok(3600)])
     line.register(until=5.0)

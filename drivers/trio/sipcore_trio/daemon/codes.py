@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from sipcore.values import Cause, OutcomeClass
 
-__all__ = ["FAILED", "INTERRUPTED", "NOT_REGISTERED", "OK", "PROBE", "UNREACHABLE", "USAGE", "probe_code"]
+__all__ = [
+    "FAILED",
+    "INTERRUPTED",
+    "NOT_REGISTERED",
+    "NO_ANSWER",
+    "OK",
+    "PROBE",
+    "REDIRECTED",
+    "REMOVAL_FAILED",
+    "TERMINATED",
+    "TOO_BRIEF",
+    "UNREACHABLE",
+    "USAGE",
+    "interrupted",
+    "probe_code",
+]
 
 OK = 0
 FAILED = 1
@@ -17,26 +32,37 @@ NOT_REGISTERED = 4
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
 
+TERMINATED = 143
+"""128 + SIGTERM."""
+
 NO_ANSWER = 10
+REDIRECTED = 14
+TOO_BRIEF = 15
+REMOVAL_FAILED = 19
+"""`probe`: registered, but the binding could not be removed again."""
+
 PROBE = {
     OutcomeClass.SUCCESS: OK,
     OutcomeClass.TEMPORARY: 11,
     OutcomeClass.CREDENTIALS: 12,
     OutcomeClass.PERMANENT: 13,
-    OutcomeClass.REDIRECT: 14,
-    OutcomeClass.TOO_BRIEF: 15,
     OutcomeClass.REMOVED: 16,
-    OutcomeClass.NEXT_TARGET: 17,
-    OutcomeClass.CHALLENGE: 18,
 }
-"""What the outcome of `sipcore probe` means to monitoring; 10 when nobody answered at all."""
+"""What the outcome of `sipcore probe` means to monitoring. The other classes only continue an attempt: none ends with
+one, and what they would tell is in the response's code."""
 
-REMOVAL_FAILED = 19
-"""`probe`: registered, but the binding could not be removed again."""
+
+def interrupted(number: int) -> int:
+    """The exit status of a command that a signal ended in good order."""
+    return 128 + number
 
 
 def probe_code(cause: Cause | None) -> int:
-    """The exit status that tells the class of a failed first attempt."""
+    """The exit status that tells how a first attempt failed: the number of `docs/daemon.md`."""
     if cause is None or cause.code is None:
         return NO_ANSWER
-    return FAILED if cause.kind is None else PROBE[cause.kind]
+    if 300 <= cause.code < 400:
+        return REDIRECTED
+    if cause.code == 423:
+        return TOO_BRIEF
+    return FAILED if cause.kind is None else PROBE.get(cause.kind, FAILED)

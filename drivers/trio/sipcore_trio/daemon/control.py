@@ -12,9 +12,12 @@ import socket
 import stat
 import struct
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from typing import Any
 
 import trio
+
+from sipcore_trio.daemon.logs import LOGGER, fault
 
 __all__ = ["ControlError", "ControlSocket", "Handler", "RequestError"]
 
@@ -111,6 +114,11 @@ class ControlSocket:
             await self._answer(stream, handler)
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
             pass  # the client left, or does not read
+        except Exception as error:
+            # A fault of ours in what one client asked for is no reason to end what the others rely on.
+            LOGGER.error("internal error in a command of the control socket: %s", fault(error))
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+                await _send(stream, _refusal(RequestError("internal error")))
         finally:
             self._sessions -= 1
             stream.socket.close()
@@ -180,6 +188,8 @@ def _parse(line: bytes) -> dict[str, Any]:
         raise RequestError("a request is one JSON object in one line") from None
     if not isinstance(request, dict):
         raise RequestError("a request is one JSON object in one line")
+    if not isinstance(request.get("command", ""), str):
+        raise RequestError("command is a string")
     return request
 
 
@@ -197,7 +207,10 @@ def _same_user(stream: trio.SocketStream) -> bool:
     if not hasattr(socket, "SO_PEERCRED"):
         return True
     size = struct.calcsize("3i")
-    data = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    try:
+        data = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    except OSError:
+        return False
     _, user, _ = struct.unpack("3i", data)
     return user in (0, os.geteuid())
 

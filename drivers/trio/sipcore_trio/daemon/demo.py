@@ -10,17 +10,19 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import trio
 
 from sipcore import asterisk
 from sipcore.agent import UserAgent
 from sipcore.config import Account
-from sipcore.events import Event, ListenFailed, Listening, Registered, Rejected
+from sipcore.events import Event, ListenFailed, Listening, Registered, Rejected, StatusChanged
 from sipcore.profiles import SIPCORE
 from sipcore.registrar import RegistrarPolicy
 from sipcore.server import Registrar
@@ -30,6 +32,9 @@ from sipcore_trio.daemon.narrator import Narrator
 from sipcore_trio.daemon.render import rich_table
 from sipcore_trio.daemon.views import status_json
 from sipcore_trio.driver import Driver, now
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 __all__ = ["Ledger", "Plan", "demo", "plan", "verdicts"]
 
@@ -41,7 +46,10 @@ GOOD = ("alice", "bob", "carol")
 WRONG = "mallory"
 SILENT = "nobody"
 
-TITLES = {"alice": "UDP", "bob": "TCP", "carol": "UDP, SHA-256", WRONG: "wrong password", SILENT: "silent registrar"}
+TITLES = {"alice": "UDP", "bob": "TCP", "carol": "SHA-256", WRONG: "guessing", SILENT: "no answer"}
+
+LEAVE_WITHIN = 2.0
+"""Seconds for un-registering after a signal; who is in a hurry sends a second one."""
 
 CONFIGURATION = """\
 [system]
@@ -135,6 +143,8 @@ class Ledger:
     left: dict[str, int] = field(default_factory=dict)
     """Bindings at the registrar after the end."""
     closed: bool = False
+    interrupted: int = 0
+    """The signal that ended it before its time."""
 
     def note(self, event: Event) -> None:
         """Count an event."""
@@ -166,11 +176,15 @@ def verdicts(ledger: Ledger) -> list[tuple[bool, str]]:
 
 
 def demo(options: argparse.Namespace) -> int:
-    """Run it. 0 when what was shown is what should have happened, else 1."""
+    """Run it. 0 when what was shown is what should have happened, else 1; 130 or 143 when a signal ended it."""
     code = codes.OK
     ledger = trio.run(_demo, plan(options.duration))
     if ledger is None:
         return codes.USAGE
+    if ledger.interrupted:
+        left = [name for name in GOOD if ledger.left.get(name)]
+        print(f"interrupted: {'still registered: ' + ', '.join(left) if left else 'everything was un-registered'}")
+        return codes.interrupted(ledger.interrupted)
     for good, text in verdicts(ledger):
         print(f"{'ok' if good else 'NOT OK'}: {text}")
         if not good:
@@ -180,13 +194,18 @@ def demo(options: argparse.Namespace) -> int:
 
 async def _demo(timing: Plan) -> Ledger | None:
     ledger = Ledger()
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        return ledger if await _play(timing, ledger, signals) else None
+
+
+async def _play(timing: Plan, ledger: Ledger, signals: AsyncIterator[int]) -> bool:
     async with trio.open_nursery() as nursery:
         policy = RegistrarPolicy(realm="demo.invalid", min_expires=1, max_expires=60, default_expires=60)
         both = await _start_registrar(nursery, (Protocol.UDP, Protocol.TCP), policy)
         mute = await _start_registrar(nursery, (Protocol.UDP,), RegistrarPolicy(silent=True))
         if both is None or mute is None:
             nursery.cancel_scope.cancel()
-            return None
+            return False
         configuration = asterisk.parse(
             CONFIGURATION.format(
                 t1=timing.t1,
@@ -199,11 +218,11 @@ async def _demo(timing: Plan) -> Ledger | None:
             file="demo",
             profile=SIPCORE,
         )
-        await _watch(configuration.accounts, timing, ledger)
+        await _watch(configuration.accounts, timing, ledger, signals)
         for name in GOOD:
             ledger.left[name] = len(both.agent.bindings(f"sip:{name}@demo.invalid"))
         nursery.cancel_scope.cancel()
-    return ledger
+    return True
 
 
 @dataclass(slots=True)
@@ -237,75 +256,104 @@ async def _start_registrar(
     return _Running(agent, addresses)
 
 
-async def _watch(accounts: tuple[Account, ...], timing: Plan, ledger: Ledger) -> None:
+async def _watch(
+    accounts: tuple[Account, ...], timing: Plan, ledger: Ledger, signals: AsyncIterator[int]
+) -> None:
     agent = UserAgent(random=random.SystemRandom(), now=now())
-    live = _live()
+    screen = _Screen.open()
+    latest: dict[str, Status] = {}
     narrator = Narrator(
-        lambda level, text: print(f"{logging.getLevelName(level)} {text}", flush=True),
-        enabled=lambda level: live is None,
+        lambda level, text: print(f"{time.strftime('%H:%M:%S')} {logging.getLevelName(level)} {text}", flush=True),
+        enabled=lambda level: True,
         wall=lambda moment: moment - now() + time.time(),
     )
 
     def on_event(event: Event) -> None:
         ledger.note(event)
-        if live is None:
+        if isinstance(event, StatusChanged):
+            # Kept here, since the agent forgets what it has removed, and the last picture shall show it.
+            latest[event.status.name] = event.status
+        if screen is None:
             narrator.tell(event, agent.now)
 
     driver = Driver(agent, on_event)
     for account in accounts:
         agent.add(account, now=now())
+        latest[account.name] = agent.status(account.name)
         agent.register(account.name, now=now())
-    async with trio.open_nursery() as nursery:
-        done = trio.Event()
+    watching = trio.CancelScope()
+    leaving = trio.CancelScope()
+    done = trio.Event()
 
-        async def drive() -> None:
-            await driver.run()
-            done.set()
+    async def drive() -> None:
+        await driver.run()
+        done.set()
 
-        nursery.start_soon(drive)
-        with trio.move_on_after(timing.duration):
-            await _show(agent.statuses, live, timing.duration)
-        if live is not None:
-            live(agent.statuses(), "un-registering")
-        driver.feed(agent.close)
-        with trio.move_on_after(timing.leave):
-            await done.wait()
-        ledger.closed = agent.closed
-        if live is not None:
-            live(agent.statuses(), None)
-        nursery.cancel_scope.cancel()
+    async def obey() -> None:
+        async for number in signals:
+            if ledger.interrupted:
+                leaving.cancel()
+            ledger.interrupted = ledger.interrupted or number
+            watching.cancel()
+            leaving.deadline = min(leaving.deadline, trio.current_time() + LEAVE_WITHIN)
+
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(drive)
+            nursery.start_soon(obey)
+            watching.deadline = trio.current_time() + timing.duration
+            with watching:
+                await _show(latest, screen, timing.duration)
+            if screen is not None:
+                screen.draw(latest.values(), "un-registering")
+            leaving.deadline = min(leaving.deadline, trio.current_time() + timing.leave)
+            driver.feed(agent.close)
+            with leaving:
+                await done.wait()
+            ledger.closed = agent.closed
+            if screen is not None:
+                screen.draw(latest.values(), "interrupted" if ledger.interrupted else "ended")
+            nursery.cancel_scope.cancel()
+    finally:
+        if screen is not None:
+            screen.close()
 
 
-_Draw = Callable[[list[Status], "str | None"], None]
-
-
-async def _show(statuses: Callable[[], list[Status]], draw: _Draw | None, duration: float) -> None:
+async def _show(latest: Mapping[str, Status], screen: _Screen | None, duration: float) -> None:
     started = now()
     while True:
-        if draw is not None:
-            draw(statuses(), f"{max(0, duration - (now() - started)):.0f} s left")
+        if screen is not None:
+            screen.draw(latest.values(), f"{max(0, duration - (now() - started)):.0f} s left")
         await trio.sleep(1 / FRAMES_PER_SECOND)
 
 
-def _live() -> _Draw | None:
-    """Draws the table in place, on a terminal; None where there is none."""
-    if not sys.stdout.isatty():
-        return None
-    try:
-        from rich.live import Live
-    except ImportError:
-        return None
-    live = Live(auto_refresh=False, transient=False)
-    live.start()
+class _Screen:
+    """Draws the table in place, on a terminal."""
 
-    def draw(statuses: list[Status], title: str | None) -> None:
-        if title is None:
-            live.stop()
-            return
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        live.start()
+
+    @classmethod
+    def open(cls) -> _Screen | None:
+        """None where there is no terminal, or nothing to draw with."""
+        if not sys.stdout.isatty():
+            return None
+        try:
+            from rich.live import Live
+        except ImportError:
+            return None
+        return cls(Live(auto_refresh=False, transient=False))
+
+    def draw(self, statuses: Iterable[Status], title: str) -> None:
+        """A new picture in place of the last."""
         wall = time.time() - now()
         items = [status_json(status, lambda moment: moment + wall) for status in statuses]
         for item in items:
             item["name"] = f"{item['name']} ({TITLES[item['name']]})"
-        live.update(rich_table(items, time.time(), title=f"sipcore demo: {title}"), refresh=True)
+        table = rich_table(items, time.time(), title=f"sipcore demo: {title}", compact=True)
+        self._live.update(table, refresh=True)
 
-    return draw
+    def close(self) -> None:
+        """Leave the last picture, and give the cursor back."""
+        self._live.stop()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sipcore.events import (
     Event,
@@ -20,7 +21,7 @@ from sipcore.events import (
 from sipcore.syntax.grammar import visible
 from sipcore.values import Cause, OutcomeClass, State, Status, format_address
 
-__all__ = ["Narrator", "cause_line", "moment"]
+__all__ = ["Narrator", "cause_line", "counted", "listed", "moment"]
 
 DROP_INTERVAL = 60.0
 """Seconds between two lines about drops of one cause: who sends rubbish must not fill the disk."""
@@ -29,7 +30,7 @@ MAX_DROP_CAUSES = 64
 """Causes kept apart; causes are few, this only bounds the memory."""
 
 MAX_NAMES = 5
-"""Registrations named in the line about a lost flow; a shared connection may have thousands."""
+"""Registrations named in one line, such as that about a lost flow; a shared connection may have thousands."""
 
 
 class Narrator:
@@ -59,10 +60,8 @@ class Narrator:
             case MessageDropped():
                 self._dropped(event, now)
             case FlowLost():
-                names = ", ".join(visible(name) for name in event.names[:MAX_NAMES])
-                more = f" and {len(event.names) - MAX_NAMES} more" if len(event.names) > MAX_NAMES else ""
                 remote = format_address(event.remote) if event.remote else "its peers"
-                users = f"; it carried {names}{more}" if names else ""
+                users = f"; it carried {listed(event.names)}" if event.names else ""
                 self._write(logging.WARNING, f"flow to {remote} lost: {visible(event.error or 'closed')}{users}")
             case Listening():
                 self._write(logging.INFO, f"listening on {event.protocol} {format_address(event.local)}")
@@ -92,6 +91,8 @@ class Narrator:
             cause = reasons[0].cause if isinstance(reasons[0], Unregistered) else status.cause
             asked = cause is not None and cause.kind is OutcomeClass.REMOVED
             level = logging.INFO if asked else logging.WARNING
+            if cause is not None and cause.code is not None and cause.server is None:
+                cause = replace(cause, server=status.server, transport=status.transport)
             plan = "" if asked and status.next_attempt_at is None else self._next(status, now)
             self._write(level, f"{_head(status)}: {cause_line(cause)}{plan}")
         else:
@@ -104,7 +105,9 @@ class Narrator:
 
     def _registered(self, status: Status, event: Registered, now: float) -> str:
         what = "refreshed" if event.refreshed else "registered"
-        assumed = ", assumed, since the response lists no binding" if event.assumed else ""
+        others = any(not binding.own for binding in status.bindings)
+        why = "does not list ours among the bindings" if others else "lists no binding"
+        assumed = f", assumed, since the response {why}" if event.assumed else ""
         return (
             f"{_head(status)}: {what} for {event.expires:.0f} s{assumed}: {cause_line(status.cause)}"
             f"{_server(status)}; next refresh {moment(event.refresh_at, now, self._wall)}"
@@ -142,6 +145,17 @@ def cause_line(cause: Cause | None) -> str:
     parts = [part for part in (said, cause.detail) if part]
     # The words of the peer were made safe where they were read; this is the second lock on the same door.
     return visible(": ".join(parts) or str(cause.kind or "no reason"), 600)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, in the plural where it needs one."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - MAX_NAMES
+    return f"{', '.join(visible(name) for name in names[:MAX_NAMES])}{f' and {more} more' if more > 0 else ''}"
 
 
 def moment(at: float, now: float, wall: Callable[[float], float]) -> str:

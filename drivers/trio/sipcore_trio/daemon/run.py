@@ -10,15 +10,16 @@ import random
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 import trio
 
 from sipcore.asterisk import Configuration
 from sipcore.errors import ConfigError, LocalProtocolError
-from sipcore.events import Event, Rejected
+from sipcore.events import Event, Rejected, Unregistered
 from sipcore.profiles import PROFILES
 from sipcore.syntax.grammar import visible
 from sipcore_trio.daemon import codes
@@ -30,8 +31,8 @@ from sipcore_trio.daemon.checks import (
     raise_descriptors,
 )
 from sipcore_trio.daemon.control import ControlError, ControlSocket, RequestError
-from sipcore_trio.daemon.logs import start_logging
-from sipcore_trio.daemon.narrator import Narrator
+from sipcore_trio.daemon.logs import fault, start_logging
+from sipcore_trio.daemon.narrator import Narrator, counted, listed
 from sipcore_trio.daemon.tracer import TracedAgent, concerns
 from sipcore_trio.daemon.views import status_json
 from sipcore_trio.driver import Driver
@@ -40,6 +41,9 @@ __all__ = ["Daemon", "run"]
 
 EVERY = "*all"
 """Stands for all registrations, as in Asterisk."""
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
+"""Signals that end the daemon."""
 
 STATUSES_PER_CHUNK = 100
 """Statuses rendered without giving way to the registrations themselves."""
@@ -60,14 +64,40 @@ GC_THRESHOLDS = (50_000, 20, 50)
 
 def run(options: argparse.Namespace) -> int:
     """Run until a signal ends it. Whatever is wrong with the arguments or the file is found before anything starts."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the file is about to be read anyway
+    try:
+        for number in ENDING:
+            signal.signal(number, _end_early)
+        return _run(options)
+    except _EndedEarly:
+        return codes.OK
+
+
+class _EndedEarly(BaseException):
+    """A signal came before anything was started."""
+
+
+def _end_early(number: int, frame: FrameType | None) -> None:
+    raise _EndedEarly
+
+
+def _too_late(number: int, frame: FrameType | None) -> None:
+    # In force again behind the daemon's own receiver, when everything is over.
+    pass
+
+
+def _run(options: argparse.Namespace) -> int:
     log = start_logging(options.log_level)
     gc.disable()
-    control = None
     try:
         profile = PROFILES[options.profile]
         configuration, warnings = load_file(options.config, profile, strict_permissions=options.strict_permissions)
         raise_descriptors(descriptors_needed(configuration.accounts))
         check_addresses(configuration.binds.items())
+        # From the moment that there is something to tidy up, signals wait until the daemon looks at them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        for number in ENDING:
+            signal.signal(number, _too_late)
         control = ControlSocket(options.control)
     except (ConfigError, StartError, ControlError) as error:
         print(f"sipcore: {error}", file=sys.stderr)
@@ -80,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
         trio.run(daemon.main)
     finally:
         control.close()
-    return codes.OK
+    return daemon.code
 
 
 class Daemon:
@@ -104,7 +134,9 @@ class Daemon:
         self._stopping = trio.Event()
         self._stopped = trio.Event()
         self._reloading = trio.Lock()
-        self._failed_removals = 0
+        self._unremoved: dict[str, None] = {}
+        self.code = codes.OK
+        """The exit status."""
 
     async def main(self) -> None:
         """Everything, from the first REGISTER to the last."""
@@ -113,11 +145,17 @@ class Daemon:
         self.narrator = Narrator(self.log.log, enabled=self.log.isEnabledFor, wall=self.wall)
         if self.options.trace:
             self.agent.looks += (_to_stderr,)
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        with trio.open_signal_receiver(*ENDING, signal.SIGHUP) as signals:
+            if not signal.sigpending().isdisjoint(ENDING):
+                return
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._signals, signals, nursery.cancel_scope)
-                await nursery.start(self.control.serve, self.handle)
-                self._begin()
+                nursery.start_soon(self._guarded, self._signals, signals, nursery.cancel_scope)
+                nursery.start_soon(self._guarded, self.control.serve, self.handle)
+                try:
+                    self._begin()
+                except Exception as error:
+                    self._fail(error)
                 nursery.start_soon(self._drive)
                 await self._stopping.wait()
                 await self._stop()
@@ -129,26 +167,57 @@ class Daemon:
 
     def on_event(self, event: Event) -> None:
         """What the agent tells."""
-        self.narrator.tell(event, self.agent.now)
-        if isinstance(event, Rejected) and event.removal and self._stopping.is_set():
-            self._failed_removals += 1
+        try:
+            self.narrator.tell(event, self.agent.now)
+        except Exception as error:
+            self._fail(error)
+        if not self._stopping.is_set():
+            return
+        if isinstance(event, Rejected) and event.removal and event.retry_at is None:
+            self._unremoved[event.name] = None
+        elif isinstance(event, Unregistered):
+            self._unremoved.pop(event.name, None)
 
     # --- beginning and end -----------------------------------------------------------------------------------------
 
     async def _drive(self) -> None:
-        await self.driver.run()
+        try:
+            try:
+                await self.driver.run()
+            except Exception as error:
+                self._fail(error)
+                self._replace_driver()
+                await self.driver.run()
+        except Exception as error:
+            self._fail(error)
         self._stopped.set()
+
+    def _replace_driver(self) -> None:
+        # The sockets went with the old one; over new ones the bindings can still be removed.
+        self.driver = Driver(self.agent, self.on_event)
+        for flow in tuple(self.agent.flows):
+            self.driver.feed(self.agent.flow_closed, flow, "internal error")
+
+    async def _guarded(self, function: Callable[..., Awaitable[None]], *arguments: object) -> None:
+        try:
+            await function(*arguments)
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        # What must not happen did. The bindings are removed all the same, and the exit status tells.
+        self.log.error("internal error, the daemon ends: %s", fault(error))
+        self.code = codes.FAILED
+        self._stopping.set()
 
     def _begin(self) -> None:
         configuration, self._first = self._first, None
         assert configuration is not None
         accounts = configuration.accounts
-        count = len(accounts)
         self.log.info(
-            "%s: %d registration%s, profile %s, control socket %s",
+            "%s: %s, profile %s, control socket %s",
             configuration.file,
-            count,
-            "" if count == 1 else "s",
+            counted(len(accounts), "registration"),
             self.profile.name,
             self.control.path,
         )
@@ -169,17 +238,23 @@ class Daemon:
 
     async def _stop(self) -> None:
         registered = len(self.agent.names())
-        self.log.info("stopping: removing the bindings of %d registrations", registered)
-        self.driver.feed(self.agent.close)
+        self.log.info("stopping: removing the bindings of %s", counted(registered, "registration"))
         bound = self.options.stop_within or STOP_WITHIN + registered / STOPS_PER_SECOND
-        with trio.move_on_after(bound):
-            await self._stopped.wait()
-        left = len(self.agent.names())
-        if left:
-            self.log.warning("stopped: %d removals were not answered within %g s", left, bound)
-        elif self._failed_removals:
-            self.log.warning("stopped: %d removals failed", self._failed_removals)
+        try:
+            self.driver.feed(self.agent.close)
+        except Exception as error:
+            self._fail(error)
         else:
+            with trio.move_on_after(bound):
+                await self._stopped.wait()
+        left = self.agent.names()
+        if left:
+            removals = counted(len(left), "removal")
+            self.log.warning("stopped: %s not confirmed within %g s: %s", removals, bound, listed(left))
+        failed = tuple(name for name in self._unremoved if name not in left)
+        if failed:
+            self.log.warning("stopped: %s failed: %s", counted(len(failed), "removal"), listed(failed))
+        if not left and not failed:
             self.log.info("stopped")
 
     async def _signals(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
@@ -215,10 +290,15 @@ class Daemon:
             except (ConfigError, StartError, LocalProtocolError) as error:
                 self.log.error("reload refused, nothing changed: %s", visible(str(error), 1000))
                 raise RequestError(str(error), codes.USAGE) from None
+            except RequestError:
+                raise
+            except Exception as error:
+                self.log.error("reload failed, internal error: %s", fault(error))
+                raise RequestError("internal error") from None
             for warning in warnings:
                 self.log.warning("%s", visible(warning, 1000))
             count = len(configuration.accounts)
-            self.log.info("reloaded %s: %d registrations", options.config, count)
+            self.log.info("reloaded %s: %s", options.config, counted(count, "registration"))
             del configuration
             self._tidy()
             return count, warnings
@@ -240,7 +320,7 @@ class Daemon:
             yield _line({"ok": True, "text": self._send(command, name)})
         elif command == "reload":
             count, notes = await self.reload()
-            yield _line({"ok": True, "text": f"{count} registrations", "notes": notes})
+            yield _line({"ok": True, "text": counted(count, "registration"), "notes": notes})
         elif command == "trace" and name is not None:
             async for chunk in self._trace(name):
                 yield chunk
@@ -264,10 +344,19 @@ class Daemon:
         names = self.agent.names() if name == EVERY else (self._known(name),)
         method = self.agent.register if command == "register" else self.agent.unregister
         now = self.driver.now()
+        skipped = 0
         for one in names:
-            method(one, now=now)
+            try:
+                method(one, now=now)
+            except LocalProtocolError as error:
+                if name != EVERY:
+                    raise RequestError(str(error)) from None
+                skipped += 1  # it is just being removed
         self.driver.drain()
-        return f"{command}: {len(names)} registrations" if name == EVERY else f"{command}: {visible(name)}"
+        if name != EVERY:
+            return f"{command}: {visible(name)}"
+        more = f"; {skipped} skipped, just being removed" if skipped else ""
+        return f"{command}: {counted(len(names) - skipped, 'registration')}{more}"
 
     async def _trace(self, name: str) -> AsyncGenerator[bytes, None]:
         aor = None if name == EVERY else self.agent.account(self._known(name)).aor.encode("utf-8", "surrogateescape")
@@ -309,7 +398,10 @@ def _line(item: dict[str, Any]) -> bytes:
 
 
 def _to_stderr(data: bytes, text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    # A stderr that is full or gone ends no registration.
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)
 
 
 def _name(number: int) -> str:

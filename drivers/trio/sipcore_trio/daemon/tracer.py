@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from sipcore.agent import UserAgent
 from sipcore.flows import Flow
@@ -53,9 +54,12 @@ class TracedAgent(UserAgent):
         super().on_response(flow, response, data, source, now)
 
     def _show(self, direction: str, flow: Flow, data: bytes, remote: Address | None) -> None:
-        text = format_message(direction, str(flow.protocol), data, remote)
-        for look in self.looks:
-            look(data, text)
+        # Who watches must not be able to disturb what is watched.
+        with suppress(Exception):
+            text = format_message(direction, str(flow.protocol), data, remote)
+            for look in self.looks:
+                with suppress(Exception):
+                    look(data, text)
 
 
 def concerns(data: bytes, aor: bytes) -> bool:
