@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sipcore.asterisk.auths import read_credential
-from sipcore.asterisk.options import OPTIONS, Kind, Values, object_type
+from sipcore.asterisk.options import OPTIONS, Kind, Values, check_template, object_type
 from sipcore.asterisk.syntax import ConfigText, FileFault, Section, decode, nearest
 from sipcore.asterisk.transports import family, next_hop, read_transport
 from sipcore.auth.credentials import Credential
@@ -24,6 +24,9 @@ __all__ = ["DEFAULT_USER_AGENT", "Configuration", "load", "parse"]
 
 DEFAULT_USER_AGENT = "sipcore"
 """Asterisk always names itself; the version is left out, since it helps nobody but attackers."""
+
+EVERY = "*all"
+"""Stands for all registrations where one can be named, as in Asterisk; so none can have it for a name."""
 
 TIMER_B = 32.0
 """Seconds; Asterisk's default of timer_b, which is also what it waits for the answer to a REGISTER."""
@@ -98,15 +101,17 @@ class _Builder:
         self.lines: dict[tuple[str, str], int] = {}
 
     def build(self) -> Configuration:
-        for section, kind in self.objects():
-            if kind != "registration":
+        for section in self.text.sections():
+            if section.template:
+                check_template(section, self.text.file, self.text.warnings)
+            elif (kind := object_type(section, self.text.file)) != "registration":
                 self.prepare(section, kind)
         accounts = tuple(
             self.account(self.values(section, kind)) for section, kind in self.objects() if kind == "registration"
         )
-        warnings = self.text.warnings
         if not accounts:
-            warnings[f"{self.text.file}: no section of type registration"] = None
+            # An empty or cut-off file: taken at its word, it would remove every registration there is.
+            raise FileFault("file", "has no section of type registration", where=self.text.file)
         binds: dict[tuple[Protocol, Address], str] = {}
         for transport, where in self.transports.values():
             if transport.local is not None:
@@ -114,7 +119,7 @@ class _Builder:
         return Configuration(
             file=self.text.file,
             accounts=accounts,
-            warnings=tuple(warnings),
+            warnings=tuple(self.text.warnings),
             secret=bool(self.credentials),
             binds=MappingProxyType(binds),
         )
@@ -125,6 +130,8 @@ class _Builder:
                 yield section, object_type(section, self.text.file)
 
     def values(self, section: Section, kind: str) -> Values:
+        if section.name == EVERY:
+            raise FileFault(f"[{EVERY}]", "stands for all registrations", where=self.text.where(section.line))
         single = kind in ("global", "system")
         first = self.lines.setdefault((kind, "" if single else section.name), section.line)
         if first != section.line:
@@ -142,9 +149,18 @@ class _Builder:
             case "system":
                 self.system(values)
             case "transport":
-                self.transports[section.name] = _Named(read_transport(values), values.where("bind"))
+                self.add_transport(section.name, values)
             case "auth":
                 self.credentials[section.name] = read_credential(values)
+
+    def add_transport(self, name: str, values: Values) -> None:
+        transport = read_transport(values)
+        for other, (earlier, where) in self.transports.items():
+            if earlier == transport:
+                line = where.rpartition(":")[2]
+                expected = f"transport {other!r} in line {line} has the same bind and protocol"
+                raise ConfigError("bind", values.text("bind"), expected, where=values.where("bind"))
+        self.transports[name] = _Named(transport, values.where("bind"))
 
     def globals(self, values: Values) -> None:
         if "max_forwards" in values:
@@ -268,6 +284,10 @@ class _Builder:
                 values.warn_about(
                     "transport", f"is {chosen.protocol}, although {option} says transport={wanted.lower()}"
                 )
+            bound = family(chosen)
+            if None not in (literal, bound) and literal != bound:
+                expected = f"binds an IPv{bound} address, and {option} names an IPv{literal} address"
+                raise ConfigError("transport", name, expected, where=values.where("transport"))
             return chosen
         # As in Asterisk: the first transport of the right kind. Without any the system chooses, where Asterisk fails.
         for transport, _ in self.transports.values():

@@ -9,7 +9,17 @@ from types import MappingProxyType
 from sipcore.asterisk.syntax import FileFault, Option, Section, nearest
 from sipcore.errors import ConfigError
 
-__all__ = ["NOT_YET", "NOT_YET_TYPES", "OPTIONS", "Kind", "Values", "is_true", "object_type", "parse_integer"]
+__all__ = [
+    "NOT_YET",
+    "NOT_YET_TYPES",
+    "OPTIONS",
+    "Kind",
+    "Values",
+    "check_template",
+    "is_true",
+    "object_type",
+    "parse_integer",
+]
 
 MAX_INTEGER = 2**32 - 1
 
@@ -117,6 +127,27 @@ def object_type(section: Section, where: str) -> str:
         raise ConfigError("type", kind, f"not supported yet; {', '.join(OPTIONS)} are", where=f"{where}:{option.line}")
     hint = nearest(kind, [*OPTIONS, *NOT_YET_TYPES])
     raise ConfigError("type", kind, f"not a type of Asterisk{hint}", where=f"{where}:{option.line}")
+
+
+def check_template(section: Section, file: str, warnings: dict[str, None]) -> None:
+    """Look at the options of a template, which may have no heir that would be refused for them. Raises `ConfigError`.
+
+    What is missing is for the heirs to add; without a type, an option is right that some type has.
+    """
+    if any(option.name == "type" for option in section.options):
+        kind = object_type(section, file)
+        values = Values(section, kind, file, warnings)
+        for name, reading in OPTIONS[kind].items():
+            if name in values and reading is Kind.INTEGER:
+                values.integer(name)
+            elif name in values and reading is Kind.BOOLEAN:
+                values.boolean(name)
+        return
+    known = sorted({name for table in (*OPTIONS.values(), *NOT_YET.values()) for name in table})
+    for option in section.options:
+        if not option.name.startswith("@") and option.name not in known:
+            hint = nearest(option.name, known)
+            raise FileFault(option.name, f"not an option of any type{hint}", where=f"{file}:{option.line}")
 
 
 def is_true(text: str) -> bool:

@@ -1,10 +1,11 @@
 """The heart: one registration from the first REGISTER to the last (RFC 3261 section 10).
 
-Theory of operation. `machine.py` is the life of one registration. It plans attempts, and each attempt is one
-`Exchange`, for which it writes the requests (`request.py`) and judges the answers: `binding.py` finds our Contact in a
-200, `classify.py` sorts every answer into a class, `schedule.py` says when to try again, `too_brief.py` and
-`redirect.py` read what a 423 and a 3xx ask for. All of these are pure functions over the tables of `sipcore.profiles`;
-only the machine has state.
+Theory of operation. `machine.py` is the life of one registration. It plans attempts; each is an `Attempt`
+(`attempt.py`), the user of one `Exchange`, which writes the requests (`request.py`) and judges the answers:
+`binding.py` finds our Contact in a 200, `classify.py` sorts every answer into a class, `too_brief.py` and
+`redirect.py` read what a 423 and a 3xx ask for. `conclusion.py` says what the end of an attempt means for the
+registration, `schedule.py` when to try again. The rules are pure functions over the tables of `sipcore.profiles`;
+only machine and attempt have state.
 """
 
 from __future__ import annotations

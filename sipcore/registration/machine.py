@@ -17,18 +17,19 @@ Conflicts, and how they are settled:
 
 from __future__ import annotations
 
+from random import Random
 from typing import Protocol as Interface
 
 from sipcore.auth.client import ClientAuth
 from sipcore.config import Account
-from sipcore.events import Registered, Rejected, StatusChanged, Unregistered
-from sipcore.exchange import Exchange, Failure, Outcome, Reply
+from sipcore.events import Event, StatusChanged, Unregistered
+from sipcore.exchange import Exchange, Outcome, Reply
 from sipcore.flows import Flow
 from sipcore.network.network import Network
 from sipcore.profiles import MIN_ATTEMPT_GAP, Backoff
 from sipcore.registration.attempt import Attempt
 from sipcore.registration.binding import Listed
-from sipcore.registration.causes import extended, failure_cause, removal_cause, success_cause
+from sipcore.registration.conclusion import conclude
 from sipcore.registration.request import (
     Texts,
     address_of_record,
@@ -36,7 +37,7 @@ from sipcore.registration.request import (
     distinct_contacts,
     same_on_the_wire,
 )
-from sipcore.registration.schedule import History, initial_delay, refresh_delay, schedule
+from sipcore.registration.schedule import initial_delay
 from sipcore.registration.table import TRANSITIONS, Trigger, Wanted
 from sipcore.registration.view import view
 from sipcore.syntax.uri import Uri
@@ -49,9 +50,6 @@ MAX_CSEQ = 2**31 - 1
 
 MAX_UNCONFIRMED = 4
 """Contacts of unanswered REGISTERs that are removed together with the next that is answered; older ones lapse."""
-
-REMOVAL_RETRIES = 2
-"""Further attempts at a removal whose connection broke, in the profiles that back off."""
 
 SETTLED_FLOW = 120.0
 """Seconds after which a flow counts as one that lasts (RFC 5626 section 4.5 asks for a keep-alive period)."""
@@ -91,9 +89,8 @@ class Registration:
     """One registration; see the module's text. Slotted and small, since there may be a hundred thousand."""
 
     __slots__ = (
-        "_again",
-        "_everything",
         "account",
+        "again",
         "aor",
         "auth",
         "bound",
@@ -104,6 +101,7 @@ class Registration:
         "cseq",
         "due",
         "due_key",
+        "everything",
         "exchange",
         "expires",
         "expires_at",
@@ -202,8 +200,8 @@ class Registration:
         """When the first request of the last attempt left."""
         self.exchange: Exchange | None = None
         self.planned_at: float | None = None
-        self._everything = False
-        self._again = False
+        self.everything = False
+        self.again = False
         """What is in flight says something that is out of date: register again when it has ended."""
         self.due: float | None = None
         self.due_key = 0
@@ -246,28 +244,28 @@ class Registration:
         kept = self.state is State.UNREGISTERED or not self.account.profile.register_removes_first
         planned = self.planned_at if self.wanted is Wanted.UP and kept and not self.failures else None
         self.wanted = Wanted.UP
-        self._everything = False
-        self._forget_failures()
+        self.everything = False
+        self.forget_failures()
         if self.exchange is not None:
             # An attempt to register is what was asked for; one to remove is followed by one when it ends.
             return
         if tried and planned is None and self.account.profile.register_removes_first:
             self.remove_first = True
             self.expires = self.account.expires or 0
-            self._plan(now, now)
+            self.plan(now, now)
         else:
-            when = now + initial_delay(self.account, self.host.network.host.random)
-            self._plan(when if planned is None else min(when, planned), now)
+            when = now + initial_delay(self.account, self.random)
+            self.plan(when if planned is None else min(when, planned), now)
 
     def unregister(self, now: float, *, everything: bool = False) -> None:
         """Have no binding; with `everything` remove those of other devices, too (`Contact: *`)."""
         self.wanted = Wanted.DOWN
         self.remove_first = False
-        self._everything = self._everything or everything
+        self.everything = self.everything or everything
         self.removals_failed = 0
         self._call_off(now)
         if self.exchange is None:
-            self._next(now)
+            self.next(now)
 
     def remove(self, now: float) -> None:
         """Have no binding, then stop for good."""
@@ -275,7 +273,7 @@ class Registration:
         self.remove_first = False
         self._call_off(now)
         if self.exchange is None:
-            self._next(now)
+            self.next(now)
 
     def retire(self, successor: str) -> None:
         """Do nothing more until the successor is registered; then remove the binding that is left."""
@@ -283,19 +281,19 @@ class Registration:
         self.wanted = Wanted.GONE
         self.successor = successor
         self.replaced = True
-        self._everything = False
+        self.everything = False
         if self.exchange is None:
-            self._rest()
+            self.rest()
 
     def supersede(self, now: float) -> None:
         """The successor made the same binding at the same server: there is nothing of ours to remove."""
         if self.exchange is not None:
             self.exchange.cancel(now)
             self.exchange = None
-        self._forget_binding()
+        self.forget_binding()
         self.contact = ""
         self.cause = None
-        self._stop(now)
+        self.stop(now)
 
     def change(self, account: Account, now: float) -> None:
         """Another account of the same address of record and registrar (`reload`). Call-ID, CSeq and flow stay."""
@@ -315,22 +313,22 @@ class Registration:
         same = same_on_the_wire(old, account)
         if self.exchange is not None:
             # Also when nothing is wanted yet: whoever revives it registers it in the next moment.
-            self._again = self._again or credentials or not same
+            self.again = self.again or credentials or not same
         elif self.wanted is Wanted.UP and (credentials or not same or self.planned_at is None):
-            self._forget_failures()
+            self.forget_failures()
             # A crowd that is reloaded under a profile with an initial delay is spread by it, as at the start; but what
             # is planned to keep a binding is not put off.
             spread = account.profile.initial_delay is not None
-            when = now + (initial_delay(account, self.host.network.host.random) if spread else 0.0)
+            when = now + (initial_delay(account, self.random) if spread else 0.0)
             standing = self.expires_at is not None and self.planned_at is not None
-            self._plan(min(when, self.planned_at) if standing and self.planned_at is not None else when, now)
+            self.plan(min(when, self.planned_at) if standing and self.planned_at is not None else when, now)
 
     def revive(self, account: Account, now: float) -> None:
         """The application removed it and wants it back before its binding was gone: it goes on as it was."""
         self.wanted = Wanted.DOWN
         self.successor = None
         self.replaced = False
-        self._everything = False
+        self.everything = False
         self.change(account, now)
 
     def network_changed(self, now: float) -> None:
@@ -341,9 +339,9 @@ class Registration:
             self.doubt(now)
         if self.wanted is Wanted.UP:
             if self.exchange is None:
-                self._plan(now, now)
+                self.plan(now, now)
             else:
-                self._again = True
+                self.again = True
 
     def listener_changed(self, now: float) -> None:
         """Contact has another port now, or the binding may have been removed by another way: register again."""
@@ -360,14 +358,14 @@ class Registration:
             return
         young = now - self.listed_at < SETTLED_FLOW
         self.flow_losses = self.flow_losses + 1 if young else 0
-        self._plan(now + self._flow_backoff(), now)
+        self.plan(now + self._flow_backoff(), now)
 
     def _flow_backoff(self) -> float:
         """The wait before a lost flow is opened again: none, unless flows end as soon as they are there."""
         rule = self.account.profile.retries[OutcomeClass.TEMPORARY]
         if self.flow_losses < 2 or not isinstance(rule, Backoff):
             return 0.0
-        random = self.host.network.host.random
+        random = self.random
         return backoff(self.flow_losses - 1, base=rule.base, ceiling=rule.ceiling, random=random)
 
     def adopt(self, contact: str, expires_at: float) -> None:
@@ -382,9 +380,9 @@ class Registration:
         if self.exchange is not None:
             self.exchange.cancel(now)
             self.exchange = None
-        self._forget_binding()
-        self._everything = False
-        self._rest()
+        self.forget_binding()
+        self.everything = False
+        self.rest()
 
     # --- deadline --------------------------------------------------------------------------------------------------
 
@@ -411,38 +409,40 @@ class Registration:
         elif due != self.due:
             timers.arm(self, due)
 
-    def _plan(self, when: float, now: float) -> None:
+    def plan(self, when: float, now: float) -> None:
+        """The next attempt starts at `when`, or as soon after it as the attempt gap allows."""
         earliest = self.started_at + MIN_ATTEMPT_GAP
         self.planned_at = when if when > earliest else earliest
         self.step(Trigger.PLAN)
         self._arm()
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
+        """No attempt is planned."""
         self.planned_at = None
         self.step(Trigger.REST)
         self._arm()
 
-    def _next(self, now: float, cause: Cause | None = None) -> bool:
+    def next(self, now: float, cause: Cause | None = None) -> bool:
         """No exchange runs, and the application wants no binding: remove what there may be, or rest.
 
         True when the application was told of a new state; `cause` is what it is told instead of that it asked for it.
         """
         if self.wanted is Wanted.GONE and self.successor is not None:
-            self._rest()
+            self.rest()
         elif self._to_remove(now):
-            self._plan(now, now)
+            self.plan(now, now)
         elif self.wanted is Wanted.GONE:
-            self._stop(now)
+            self.stop(now)
             return True
         else:
-            self._rest()
+            self.rest()
             if self.state is not State.UNREGISTERED:
-                self._settle_down(cause or Cause(detail="not registered on request"), now)
+                self.settle_down(cause or Cause(detail="not registered on request"), now)
                 return True
         return False
 
     def _to_remove(self, now: float) -> bool:
-        if self.expires_at is not None or self.unconfirmed_at(now) or self._everything:
+        if self.expires_at is not None or self.unconfirmed_at(now) or self.everything:
             return True
         # Asterisk sends an un-REGISTER whatever the status, once something was tried.
         tried = self.started_at > float("-inf")
@@ -460,7 +460,7 @@ class Registration:
         exchange = self.exchange
         if exchange is not None and exchange.requests == 0 and self.phase is not Phase.REMOVING:
             self.exchange = None
-            self._again = False
+            self.again = False
             exchange.cancel(now)
             if exchange.flow is not None:
                 self.host.network.idle.released(exchange.flow, now)
@@ -469,9 +469,9 @@ class Registration:
         removal = self.wanted is not Wanted.UP or self.remove_first
         if removal and not self.remove_first and not self._to_remove(now):
             # The binding lapsed while its removal waited for its turn.
-            self._next(now)
+            self.next(now)
             return
-        attempt = Attempt(self, removal, everything=self._everything and self.wanted is not Wanted.UP)
+        attempt = Attempt(self, removal, everything=self.everything and self.wanted is not Wanted.UP)
         self.step(Trigger.BEGIN_REMOVAL if removal else Trigger.BEGIN)
         if self.account.profile.tag_per_attempt:
             self.renew_tag()
@@ -490,7 +490,7 @@ class Registration:
         """A request of ours is about to be written: count it, and know the Contact under which the flow reaches us."""
         if self.cseq >= MAX_CSEQ:
             # RFC 3261 section 8.1.1.5 leaves no room above, so a new Call-ID starts a new count.
-            random = self.host.network.host.random
+            random = self.random
             self.call_id = f"{random.getrandbits(128):032x}"
             self.cseq = random.getrandbits(FIRST_CSEQ_BITS)
         self.cseq += 1
@@ -505,7 +505,7 @@ class Registration:
 
     def renew_tag(self) -> None:
         """Another From tag, for the profiles whose tag does not live as long as the Call-ID."""
-        self.tag = f"{self.host.network.host.random.getrandbits(64):016x}"
+        self.tag = f"{self.random.getrandbits(64):016x}"
 
     def step(self, trigger: Trigger) -> None:
         """Move the phase. An illegal step is a bug of ours, and names what was tried."""
@@ -518,169 +518,16 @@ class Registration:
 
     def ended(self, attempt: Attempt, exchange: Exchange, reply: Reply, outcome: Outcome, now: float) -> None:
         """An attempt is over."""
-        self.exchange = None
-        if exchange.flow is not None:
-            self.host.network.idle.released(exchange.flow, now)
-        again, self._again = self._again, False
-        if outcome.kind is OutcomeClass.SUCCESS:
-            self._succeeded(exchange, attempt, reply, outcome, again, now)
-        elif outcome.kind is OutcomeClass.REMOVED and attempt.removal:
-            self._removed(attempt, reply, now)
-        else:
-            self._failed(exchange, attempt, reply, outcome, again, now)
+        conclude(self, attempt, exchange, reply, outcome, now)
 
-    def _succeeded(
-        self, exchange: Exchange, attempt: Attempt, reply: Reply, outcome: Outcome, again: bool, now: float
-    ) -> None:
-        assert reply.response is not None
-        assert attempt.grant is not None
-        assert exchange.flow is not None
-        doubt = attempt.accepted(reply.response)
-        previous, refreshed = self.state, self.expires_at is not None
-        self._forget_failures()
-        self.unconfirmed = ()
-        self.bound = self.contact
-        self.expires_at = now + outcome.grant
-        self.others = attempt.grant.others
-        self.listed_at = now
-        self.home = exchange.remote
-        self._use_flow(exchange)
-        self.cause = success_cause(reply.response, doubt)
-        self._enter(State.REGISTERED, now)
-        if self.wanted is Wanted.UP:
-            delay = refresh_delay(self.account.profile.refresh, outcome.grant, self.host.network.host.random)
-            self._plan(now if again else now + delay, now)
-        put = self.host.network.host.put
-        put(
-            Registered(
-                name=self.name,
-                expires=outcome.grant,
-                refreshed=refreshed,
-                assumed=outcome.assumed,
-                refresh_at=self.planned_at or now,
-            )
-        )
-        if self.wanted is not Wanted.UP:
-            self._next(now)
-        put(StatusChanged(status=view(self), previous=previous))
-        self.host.succeeded(self, now)
+    @property
+    def random(self) -> Random:
+        """The agent's dice."""
+        return self.host.network.host.random
 
-    def _removed(self, attempt: Attempt, reply: Reply, now: float) -> None:
-        assert reply.response is not None
-        attempt.accepted(reply.response)
-        self._forget_binding()
-        self._everything = self._everything and not attempt.everything
-        self.removals_failed = 0
-        self._forget_failures()
-        cause = removal_cause(reply.response)
-        if self.remove_first:
-            self.remove_first = False
-            # What the initial delay is for, it is for here, too; it runs from when the removal was sent.
-            delay = initial_delay(self.account, self.host.network.host.random)
-            self._plan(max(now, self.started_at + delay), now)
-        elif self.wanted is Wanted.UP or self._everything:
-            self._plan(now, now)
-        else:
-            self._rest()
-        self._settle_down(cause, now)
-        if self._everything:
-            return
-        if self.wanted is Wanted.GONE:
-            self._stop(now)
-
-    def _failed(
-        self, exchange: Exchange, attempt: Attempt, reply: Reply, outcome: Outcome, again: bool, now: float
-    ) -> None:
-        account = self.account
-        previous = self.state
-        kind = outcome.kind
-        cause = failure_cause(exchange, reply, outcome)
-        if kind is OutcomeClass.REMOVED and not attempt.removal:
-            # The registrar lists no binding of ours. It took the request all the same, and something on the way may
-            # have rewritten our Contact, so that we do not know ours in the list.
-            others = attempt.grant.others if attempt.grant is not None else _NO_OTHERS
-            self._forget_binding()
-            self.others = others
-            self.listed_at = now
-            self.doubt(now)
-        if attempt.removal:
-            self._removal_failed(cause, kind, reply, previous, now)
-            return
-        self.failures += 1
-        self.same_class = self.same_class + 1 if kind is self.failed_kind else 1
-        self.failed_kind = kind
-        history = History(
-            failures=self.failures - self.failures_while_bound,
-            same_class=self.same_class,
-            retries=self.retries,
-            standing=self.expires_at is not None and now < self.expires_at,
-            proven=self.proven,
-        )
-        plan = schedule(outcome, history, account, self.host.network.host.random)
-        if plan.exhausted:
-            cause = extended(cause, f"{self.retries} retries were made, which is the configured limit")
-        if plan.counted:
-            self.retries += 1
-        if self.wanted is Wanted.UP:
-            if again:
-                self._plan(now, now)
-            elif plan.delay is None:
-                self._rest()
-            else:
-                self._plan(now + plan.delay, now)
-        self.cause = cause
-        standing = self.expires_at is not None
-        if kind is OutcomeClass.REMOVED:
-            self._enter(State.UNREGISTERED, now)
-        elif standing and not account.profile.failed_refresh_rejects:
-            pass
-        elif reply.response is not None or account.profile.silence_rejects:
-            self._enter(State.REJECTED, now)
-        put = self.host.network.host.put
-        put(Rejected(name=self.name, kind=kind, status=outcome.code, cause=cause, retry_at=self.planned_at))
-        if previous is State.REGISTERED and kind is OutcomeClass.REMOVED:
-            put(Unregistered(name=self.name, cause=cause))
-        if self.wanted is Wanted.UP or not self._next(now, cause):
-            put(StatusChanged(status=view(self), previous=previous))
-
-    def _removal_failed(self, cause: Cause, kind: OutcomeClass, reply: Reply, previous: State, now: float) -> None:
-        """What the registrar still holds lapses by itself; nothing is registered because of it."""
-        self._everything = False
-        if self.expires_at is not None or self.unconfirmed_at(now):
-            may = "stands" if reply.response is not None and self.expires_at is not None else "may stand"
-            cause = extended(cause, f"the binding was not removed and {may} until it lapses")
-        self.cause = cause
-        if self.account.profile.failed_refresh_rejects:
-            self._enter(State.REJECTED, now)
-        if self.wanted is Wanted.UP:
-            # A forced register() goes on: the REGISTER replaces whatever the registrar kept.
-            self.remove_first = False
-            self._plan(now + initial_delay(self.account, self.host.network.host.random), now)
-        elif reply.failure is Failure.FLOW and self._may_remove_again():
-            # A connection that broke says nothing about the registrar; silence has been given its whole time already.
-            self.removals_failed += 1
-            self._plan(now + MIN_ATTEMPT_GAP * 2.0**self.removals_failed, now)
-        else:
-            self._rest()
-        put = self.host.network.host.put
-        put(
-            Rejected(
-                name=self.name,
-                kind=kind,
-                status=cause.code,
-                cause=self.cause,
-                retry_at=self.planned_at,
-                removal=True,
-            )
-        )
-        if self.wanted is Wanted.GONE and self.planned_at is None:
-            self._stop(now)
-        else:
-            put(StatusChanged(status=view(self), previous=previous))
-
-    def _may_remove_again(self) -> bool:
-        rule = self.account.profile.retries[OutcomeClass.TEMPORARY]
-        return isinstance(rule, Backoff) and self.removals_failed < REMOVAL_RETRIES
+    def put(self, event: Event) -> None:
+        """Tell the application."""
+        self.host.network.host.put(event)
 
     def doubt(self, now: float) -> None:
         """The REGISTER that was just sent may have made a binding, whatever came of it."""
@@ -691,59 +538,64 @@ class Registration:
     def _lapse(self, now: float) -> None:
         """The binding's time is over."""
         unconfirmed = self.unconfirmed
-        self._forget_binding()
+        self.forget_binding()
         self.unconfirmed = unconfirmed
         self.failures_while_bound = self.failures
         if self.wanted is Wanted.GONE and self.exchange is None:
-            self._stop(now)
+            self.stop(now)
         elif self.state is not State.REGISTERED:
-            self.host.network.host.put(StatusChanged(status=view(self), previous=self.state))
+            self.put(StatusChanged(status=view(self), previous=self.state))
         else:
             detail = "the binding lapsed"
             if self.failures and self.cause is not None:
                 detail += (
                     f" after {self.failures} failed refresh{'es' if self.failures > 1 else ''}; the last: {self.cause}"
                 )
-            self._settle_down(Cause(detail=detail), now)
+            self.settle_down(Cause(detail=detail), now)
 
-    def _settle_down(self, cause: Cause, now: float) -> None:
+    def settle_down(self, cause: Cause, now: float) -> None:
+        """There is no binding any more: say why."""
         previous = self.state
         self.cause = cause
-        self._enter(State.UNREGISTERED, now)
-        put = self.host.network.host.put
-        put(Unregistered(name=self.name, cause=cause))
-        put(StatusChanged(status=view(self), previous=previous))
+        self.enter(State.UNREGISTERED, now)
+        self.put(Unregistered(name=self.name, cause=cause))
+        self.put(StatusChanged(status=view(self), previous=previous))
 
-    def _stop(self, now: float) -> None:
+    def stop(self, now: float) -> None:
+        """Nothing is left to do, for good."""
         previous = self.state
-        self._rest()
+        self.rest()
         self.expires_at = None
         self.bound = None
         self._arm()
         self.stopped = True
         if self.cause is None or self.cause.kind in (None, OutcomeClass.SUCCESS, OutcomeClass.REMOVED):
             self.cause = Cause(detail="removed")
-        self._enter(State.STOPPED, now)
-        self.host.network.host.put(StatusChanged(status=view(self), previous=previous))
+        self.enter(State.STOPPED, now)
+        self.put(StatusChanged(status=view(self), previous=previous))
         self.host.stopped(self, now)
 
-    def _enter(self, state: State, now: float) -> None:
+    def enter(self, state: State, now: float) -> None:
+        """The registrar believes something else from now on, or the same as before."""
         if state is not self.state:
             self.state = state
             self.since = now
 
-    def _forget_failures(self) -> None:
+    def forget_failures(self) -> None:
+        """What failed so far counts no longer."""
         self.failures = self.failures_while_bound = self.same_class = self.retries = 0
         self.failed_kind = None
 
-    def _forget_binding(self) -> None:
+    def forget_binding(self) -> None:
+        """There is no binding of ours any more, as far as we know."""
         self.expires_at = None
         self.bound = None
         self.unconfirmed = ()
         self.others = _NO_OTHERS
         self._leave_flow()
 
-    def _use_flow(self, exchange: Exchange) -> None:
+    def use_flow(self, exchange: Exchange) -> None:
+        """The binding was made over the flow of this exchange."""
         flow = exchange.flow
         assert flow is not None
         if flow.id != self.flow:

@@ -84,6 +84,28 @@ def test_an_address_that_changes_while_a_register_is_in_flight_leaves_no_second_
     assert pair.registrar.bindings("sip:alice@example.com") == ()
 
 
+def test_a_failure_that_comes_after_the_address_changed_may_be_the_answer_to_a_copy() -> None:
+    """The first copy may have been bound, and its 200 sent to the address that is gone."""
+    line = Line(account(), script=[Answer(403, delay=3.0), ok(3600)])
+    line.register(until=1.0)
+    line.station.ipv4 = "192.0.2.11"
+    line.agent.network_changed(now=line.now)
+    line.run(until=10.0)
+    assert contacts(line)[-1] == (["<sip:alice@192.0.2.11:40000>", f"{UDP_CONTACT};expires=0"], "3600")
+
+
+def test_the_same_holds_for_a_registration_that_is_being_replaced() -> None:
+    line = Line(account(), script=[Answer(403, delay=3.0), 200])
+    line.serve(("192.0.2.2", 5060), ok(3600))
+    line.register(until=1.0)
+    reload(line, account(registrar="sip:192.0.2.2"))
+    line.run(until=2.0)
+    line.station.ipv4 = "192.0.2.11"
+    line.agent.network_changed(now=line.now)
+    line.run(until=20.0)
+    assert [request.get("contact") for request in line.peer.requests if request.get("expires") == "0"] == [UDP_CONTACT]
+
+
 def test_only_the_newest_unconfirmed_contacts_are_named() -> None:
     """A request must stay a datagram; what is left out lapses."""
     line = Line(account(transport=TCP, timing=T1_100), script=[None])
@@ -111,12 +133,12 @@ def test_an_unconfirmed_contact_is_forgotten_when_it_has_lapsed_in_any_case() ->
 
 @pytest.mark.parametrize("again", ["unregister", "close"])
 def test_a_removal_that_nobody_answered_is_tried_again_when_asked_again(again: str) -> None:
-    line = Line(account(timing=T1_100), script=[ok(3600), None])
-    line.register(until=5.0)
+    line = Line(account(timing=T1_100), script=[None])
+    line.register(until=7.0)
     line.agent.unregister("alice", now=line.now)
     line.run(until=20.0)
+    assert [expires for _, expires in contacts(line)] == ["3600", "0"]
     assert line.status().phase is Phase.IDLE
-    line.sent()
     line.peer.answer(200)
     if again == "close":
         line.agent.close(now=line.now)
