@@ -407,7 +407,7 @@ def _text(event: Event, now: float) -> str:
             return f"{event.name}: {what}: {event.kind}: {event.cause}; {plan}"
         case Registered():
             what = "refreshed" if event.refreshed else "registered"
-            assumed = " (assumed: the answer listed no Contact)" if event.assumed else ""
+            assumed = " (assumed: the answer did not list ours)" if event.assumed else ""
             return f"{event.name}: {what} for {event.expires:.0f} s{assumed}"
         case Unregistered():
             return f"{event.name}: unregistered: {event.cause}"

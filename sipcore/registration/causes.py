@@ -7,7 +7,7 @@ from dataclasses import replace
 from sipcore.exchange import Exchange, Outcome, Reply
 from sipcore.syntax.grammar import visible
 from sipcore.syntax.message import Response
-from sipcore.values import Cause, OutcomeClass, format_address
+from sipcore.values import Address, Cause, OutcomeClass, Protocol, format_address
 
 __all__ = ["extended", "failure_cause", "removal_cause", "success_cause"]
 
@@ -28,13 +28,15 @@ def success_cause(response: Response, doubt: str) -> Cause:
     )
 
 
-def removal_cause(response: Response) -> Cause:
+def removal_cause(response: Response, server: Address | None, transport: Protocol | None) -> Cause:
     """The cause of a 2xx to a removal."""
     return Cause(
         kind=OutcomeClass.REMOVED,
         code=response.status,
         reason=visible(response.reason),
         detail="removed on request",
+        server=format_address(server) if server is not None else None,
+        transport=transport,
     )
 
 

@@ -92,7 +92,7 @@ def _removed(registration: Registration, attempt: Attempt, reply: Reply, now: fl
     registration.everything = registration.everything and not attempt.everything
     registration.removals_failed = 0
     registration.forget_failures()
-    cause = removal_cause(reply.response)
+    cause = removal_cause(reply.response, registration.server, registration.transport)
     if registration.remove_first:
         registration.remove_first = False
         # What the initial delay is for, it is for here, too; it runs from when the removal was sent.
