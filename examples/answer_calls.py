@@ -6,8 +6,8 @@ python examples/answer_calls.py sip:alice@example.com secret
 import asyncio
 import sys
 
-from sipcore import InboundRequest
-from sipcore_asyncio import Account, Registration, registered
+from sipcore import ConfigError, InboundRequest
+from sipcore_asyncio import Account, Registration, RegistrationFailed, registered
 
 
 def on_request(registration: Registration, request: InboundRequest) -> None:
@@ -25,4 +25,11 @@ async def main() -> None:
         await asyncio.Event().wait()
 
 
-asyncio.run(main())
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    pass
+except (ConfigError, RegistrationFailed) as error:
+    sys.exit(str(error))

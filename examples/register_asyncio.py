@@ -6,14 +6,21 @@ python examples/register_asyncio.py sip:alice@example.com secret
 import asyncio
 import sys
 
-from sipcore_asyncio import Account, registered
+from sipcore import ConfigError
+from sipcore_asyncio import Account, RegistrationFailed, registered
 
 
 async def main() -> None:
-    account = Account(sys.argv[1], password=sys.argv[2])
-    async with registered(account) as registration:
+    async with registered(Account(sys.argv[1], password=sys.argv[2])) as registration:
         async for status in registration.statuses():
             print(status.state, status.server, status.cause)
 
 
-asyncio.run(main())
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    pass
+except (ConfigError, RegistrationFailed) as error:
+    sys.exit(str(error))

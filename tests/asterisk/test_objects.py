@@ -204,6 +204,27 @@ def test_one_name_may_serve_several_types() -> None:
     assert account(text).credentials[0].username == "alice"
 
 
+def test_a_template_that_is_right_and_unused_is_no_fault() -> None:
+    text = "[t](!)\nexpiration = 60\n@note = x\n[u](!)\ntype = auth\nusername = u\n[v](!)\n"
+    assert read(text + GOOD).warnings == ()
+
+
+def test_traps_in_a_template_that_nobody_uses_are_told() -> None:
+    text = GOOD + "[t](!)\ntype = registration\nexpiration = 010\nline = ja\n"
+    assert [warning.partition(": ")[0] for warning in read(text).warnings] == ["p.conf:7", "p.conf:8"]
+
+
+def test_one_address_may_serve_two_protocols() -> None:
+    text = "[u]\ntype = transport\nbind = ::1\n[t]\ntype = transport\nprotocol = tcp\nbind = ::1\n"
+    assert len(read(text + GOOD).binds) == 2
+
+
+@pytest.mark.parametrize(("host", "bind"), [("192.0.2.1", "0.0.0.0"), ("[2001:db8::1]", "::"), ("h.example", "::")])
+def test_a_transport_of_the_right_family_is_used(host: str, bind: str) -> None:
+    text = GOOD.replace("sip.example.com", host) + f"transport = t\n[t]\ntype = transport\nbind = {bind}\n"
+    assert account(text).transport == Transport(protocol=Protocol.UDP, local=(bind, 5060))
+
+
 def test_equal_values_are_one_object() -> None:
     # Ten thousand registrations name the same few servers and transports.
     text = GOOD + GOOD.replace("[reg]", "[other]") + "[t]\ntype = transport\nbind = 0.0.0.0\n"
@@ -261,7 +282,7 @@ def test_the_outbound_proxy_decides_about_the_transport() -> None:
     ],
 )
 def test_bind(bind: str, local: tuple[str, int]) -> None:
-    ((_, address),) = read(f"[t]\ntype = transport\nbind = {bind}\n").binds
+    ((_, address),) = read(f"{GOOD}[t]\ntype = transport\nbind = {bind}\n").binds
     assert address == local
 
 
@@ -335,7 +356,6 @@ def test_booleans_as_in_asterisk() -> None:
             f"[a]\ntype = auth\nusername = a\nmd5_cred = {'0' * 32}\n" + GOOD,
             "p.conf:4: md5_cred: is deprecated; write password_digest = MD5:...",
         ),
-        (AUTH, "p.conf: no section of type registration"),
         (
             GOOD.replace(".com\nclient", ".com;transport=tcp\nclient"),
             "p.conf:3: server_uri: its value ends where ';' begins a comment; write '\\;' for a semicolon",
@@ -391,7 +411,25 @@ def at5(line: str, message: str) -> tuple[str, str]:
         (f"[a]\ntype = auth\noauth_secret = {CANARY}\n", "p.conf:3: oauth_secret: not supported yet"),
         (f"[a]\ntype = auth\npasword = {CANARY}\n", "p.conf:3: pasword: not an option of type auth; did you mean 'password'?"),
         (f"[t]\ntype = transport\npassword = {CANARY}\n", "p.conf:3: password: not supported yet"),
+        # nothing to register: an empty or cut-off file must not remove every registration there is
+        ("", "p.conf: file: has no section of type registration"),
+        ("; all commented out\n", "p.conf: file: has no section of type registration"),
+        (AUTH, "p.conf: file: has no section of type registration"),
+        (GOOD.replace("[reg]", "[reg](!)"), "p.conf: file: has no section of type registration"),
+        # a name that is taken
+        (GOOD.replace("[reg]", "[*all]"), "p.conf:1: [*all]: stands for all registrations"),
+        # templates that nobody inherits from
+        (GOOD + "[t](!)\ntype = registration\nexpiraton = 60\n", "p.conf:7: expiraton: not an option of type registration; did you mean 'expiration'?"),
+        (GOOD + "[t](!)\nexpiraton = 60\n", "p.conf:6: expiraton: not an option of any type; did you mean 'expiration'?"),
+        (GOOD + f"[t](!)\npasword = {CANARY}\n", "p.conf:6: pasword: not an option of any type; did you mean 'password'?"),
+        (GOOD + "[t](!)\ntype = registration\nexpiration = soon\n", "p.conf:7: expiration = 'soon': a whole number from 0 to 4294967295"),
+        (GOOD + "[t](!)\ntype = registraton\n", "p.conf:6: type = 'registraton': not a type of Asterisk; did you mean 'registration'?"),
+        # an address of the other family
+        (GOOD.replace("sip.example.com", "[2001:db8::1]") + "transport = t\n[t]\ntype = transport\nbind = 0.0.0.0\n", "p.conf:5: transport = 't': binds an IPv4 address, and server_uri names an IPv6 address"),
+        (GOOD.replace("sip.example.com", "192.0.2.1") + "transport = t\n[t]\ntype = transport\nbind = ::\n", "p.conf:5: transport = 't': binds an IPv6 address, and server_uri names an IPv4 address"),
+        (GOOD + "outbound_proxy = sip:192.0.2.1\\;lr\ntransport = t\n[t]\ntype = transport\nbind = ::\n", "p.conf:6: transport = 't': binds an IPv6 address, and outbound_proxy names an IPv4 address"),
         # duplicates
+        ("[t]\ntype = transport\nbind = ::1\n[u]\ntype = transport\nbind = [::1]:5060\n", "p.conf:6: bind = '[::1]:5060': transport 't' in line 3 has the same bind and protocol"),
         (GOOD + GOOD, "p.conf:5: [reg]: a second registration of this name; the first is in line 1"),
         (AUTH + AUTH, "p.conf:5: [a]: a second auth of this name; the first is in line 1"),
         ("[g]\ntype=global\n[h]\ntype=global\n", "p.conf:3: [h]: a second global; the first is in line 1"),
@@ -484,7 +522,8 @@ def test_tables_do_not_overlap(kind: str) -> None:
 )  # fmt: skip
 def test_asking_for_what_is_done_anyway_is_no_error(kind: str, name: str, value: str) -> None:
     needed = {"transport": "bind = ::\n", "registration": GOOD.partition("\n")[2].partition("\n")[2]}.get(kind, "")
-    assert read(f"[x]\ntype = {kind}\n{needed}{name} = {value.upper()}\n") is not None
+    other = GOOD if kind != "registration" else ""
+    assert read(f"[x]\ntype = {kind}\n{needed}{name} = {value.upper()}\n{other}") is not None
     assert refusal(f"[x]\ntype = {kind}\n{needed}{name} = {value}x\n").endswith(
         f"not supported yet (only {value!r} is)"
     )

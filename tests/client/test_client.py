@@ -401,7 +401,7 @@ REFUSED = Cause(
         (
             Registered(name="alice", expires=60.0, refreshed=True, assumed=True, refresh_at=0.0),
             LogLevel.DEBUG,
-            "alice: refreshed for 60 s (assumed: the answer listed no Contact)",
+            "alice: refreshed for 60 s (assumed: the answer did not list ours)",
         ),
         (
             FlowLost(flow=3, remote=SERVER, error=None, names=()),

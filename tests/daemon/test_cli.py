@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,8 +15,10 @@ import pytest
 from sipcore.profiles import PROFILES
 from sipcore.values import Cause, OutcomeClass
 from sipcore_trio.daemon import cli, codes
+from tests.daemon.conftest import PYTHON_PATH
 
 DOCS = Path(__file__).parents[2] / "docs" / "daemon.md"
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
 @pytest.mark.parametrize(
@@ -25,7 +32,27 @@ DOCS = Path(__file__).parents[2] / "docs" / "daemon.md"
             " (try sipcore send --help)\n",
         ),
         (["run"], "sipcore run: the following arguments are required: -c/--config (try sipcore run --help)\n"),
-        (["reload", "--cont", "x"], "sipcore: unrecognized arguments: --cont x (try sipcore --help)\n"),
+        (["reload", "--cont", "x"], "sipcore reload: no option --cont; --control exists (try sipcore reload --help)\n"),
+        (["run", "--confg", "x"], "sipcore run: no option --confg; --config exists (try sipcore run --help)\n"),
+        (["--versoin"], "sipcore: no option --versoin; --version exists (try sipcore --help)\n"),
+        (["reload", "-q"], "sipcore reload: no option -q (try sipcore reload --help)\n"),
+        (["reload", "canary", "x"], "sipcore reload: 2 arguments too many (try sipcore reload --help)\n"),
+        (
+            ["run", "-c", "x", "--profile", "foo"],
+            "sipcore run: argument --profile: 'foo' is none of ASTERISK, SIPCORE, JSSIP (try sipcore run --help)\n",
+        ),
+        (
+            ["demo", "--duration", "x"],
+            "sipcore demo: argument --duration: seconds, from 3 to 86400 (try sipcore demo --help)\n",
+        ),
+        (
+            ["probe", "sip:h", "--user", "a", "--timeout", "nan"],
+            "sipcore probe: argument --timeout: seconds, more than 0 and at most 86400 (try sipcore probe --help)\n",
+        ),
+        (
+            ["probe", "sip:h", "--user", "a", "--expires", "1_0"],
+            "sipcore probe: argument --expires: a whole number of seconds (try sipcore probe --help)\n",
+        ),
         (
             ["demo", "--duration", "2"],
             "sipcore demo: argument --duration: seconds, from 3 to 86400 (try sipcore demo --help)\n",
@@ -44,6 +71,103 @@ def test_wrong_arguments_are_one_line_and_status_2(
     assert ended.value.code == codes.USAGE
     # Python 3.12 and later leave out the quotes in lists of choices.
     assert capsys.readouterr().err.replace("'", "") == message.replace("'", "")
+
+
+@pytest.mark.parametrize("words", [["--password", "canary"], ["--password=canary"], ["--pasword-fiel=canary"]])
+def test_a_misspelt_option_names_the_nearest_and_no_value(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["probe", "sip:h", "--user", "a", *words])
+    assert ended.value.code == codes.USAGE
+    said = capsys.readouterr().err
+    assert said.endswith("; --password-file exists (try sipcore probe --help)\n")
+    assert "canary" not in said
+
+
+def test_values_that_look_like_options_are_left_to_the_grammar() -> None:
+    words = ["probe", "sip:h", "--user=-x", "--timeout", "1.5", "--auth-user=--x"]
+    cli._check_options(cli.parser(), words)
+    assert cli.parser().parse_args(words).auth_user == "--x"
+    cli._check_options(cli.parser(), ["send", "register", "--", "--name"])
+    with pytest.raises(SystemExit):
+        cli.main(["demo", "--duration", "-5"])
+
+
+def test_the_version_is_that_of_the_distribution(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
+    assert project["name"] == cli.DISTRIBUTION
+    monkeypatch.setattr("importlib.metadata.version", {cli.DISTRIBUTION: "1.2.3"}.__getitem__)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (codes.OK, "sipcore 1.2.3\n")
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KeyboardInterrupt(), codes.INTERRUPTED),
+        (BaseExceptionGroup("", [BaseExceptionGroup("", [KeyboardInterrupt()])]), codes.INTERRUPTED),
+        (BrokenPipeError(), codes.OK),
+        (ExceptionGroup("", [BrokenPipeError(), BrokenPipeError()]), codes.OK),
+        (BaseExceptionGroup("", [BrokenPipeError(), KeyboardInterrupt()]), codes.INTERRUPTED),
+        (ExceptionGroup("", [FULL]), codes.FAILED),
+        (ValueError(), None),
+        (FileNotFoundError(errno.ENOENT, ""), None),
+        (BaseExceptionGroup("", [KeyboardInterrupt(), ValueError()]), None),
+    ],
+)
+def test_what_is_no_fault_of_ours_has_no_traceback(
+    error: BaseException, code: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(options: object) -> int:
+        raise error
+
+    monkeypatch.setitem(cli._COMMANDS, "reload", fail)
+    if code is None:
+        with pytest.raises(type(error)):
+            cli.main(["reload"])
+    else:
+        assert cli.main(["reload"]) == code
+        assert capsys.readouterr().err == ("sipcore: cannot write: No space left on device\n" if code == 1 else "")
+
+
+def test_the_command_says_what_is_not_installed() -> None:
+    """The entry point that the distribution names, in a process that has no trio."""
+    module, _, name = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["scripts"]["sipcore"].partition(":")
+    program = f"import sys; sys.modules['trio'] = None; import {module}; sys.exit({module}.{name}())"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "--help"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (codes.USAGE, "")
+    assert ended.stderr == "sipcore: the command needs trio: pip install 'sipcore-registration[daemon]'\n"
+
+
+def test_an_interrupt_while_importing_ends_quietly() -> None:
+    program = (
+        "import signal, sys\n"
+        "import sipcore_command\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "sys.exit(sipcore_command.main())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": PYTHON_PATH},
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (codes.INTERRUPTED, "", "")
 
 
 def test_the_profiles_offered_are_the_profiles_there_are() -> None:
@@ -69,18 +193,31 @@ def test_no_daemon_is_status_3(command: str, tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().err == f"sipcore: no daemon at {path}: No such file or directory\n"
 
 
-@pytest.mark.parametrize("kind", OutcomeClass)
+@pytest.mark.parametrize(
+    ("cause", "code"),
+    [
+        (None, 10),
+        (Cause(kind=OutcomeClass.TEMPORARY), 10),
+        (Cause(kind=OutcomeClass.TEMPORARY, code=503), 11),
+        (Cause(kind=OutcomeClass.CREDENTIALS, code=401), 12),
+        (Cause(kind=OutcomeClass.PERMANENT, code=404), 13),
+        (Cause(kind=OutcomeClass.PERMANENT, code=302), 14),
+        (Cause(kind=OutcomeClass.PERMANENT, code=423), 15),
+        (Cause(kind=OutcomeClass.REMOVED, code=200), 16),
+    ],
+)
+def test_each_row_of_the_operators_table(cause: Cause | None, code: int) -> None:
+    assert codes.probe_code(cause) == code
+    assert re.search(rf"^\| {code} \|", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("kind", codes.PROBE)
 def test_each_class_of_outcome_has_a_status_of_its_own(kind: OutcomeClass) -> None:
     code = codes.probe_code(Cause(kind=kind, code=500))
     assert code == codes.PROBE[kind]
     assert list(codes.PROBE.values()).count(code) == 1
     assert code not in (codes.FAILED, codes.USAGE, codes.UNREACHABLE, codes.NOT_REGISTERED, codes.NO_ANSWER)
-
-
-def test_no_answer_is_told_apart_from_a_temporary_answer() -> None:
-    assert codes.probe_code(Cause(kind=OutcomeClass.TEMPORARY)) == codes.NO_ANSWER
-    assert codes.probe_code(Cause(kind=OutcomeClass.TEMPORARY, code=503)) == 11
-    assert codes.probe_code(None) == codes.NO_ANSWER
+    assert code not in (codes.REDIRECTED, codes.TOO_BRIEF, codes.REMOVAL_FAILED)
 
 
 def test_the_operators_guide_names_every_command_option_and_status() -> None:

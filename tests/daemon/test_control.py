@@ -17,6 +17,7 @@ import trio.testing
 
 from sipcore_trio.daemon import control as module
 from sipcore_trio.daemon.control import MAX_REQUEST, MAX_SESSIONS, ControlError, ControlSocket, Handler, RequestError
+from sipcore_trio.daemon.logs import LOGGER
 
 PATIENCE = 20.0
 
@@ -126,6 +127,38 @@ def test_a_refusal_carries_text_and_code(control: str) -> None:
 def test_what_is_no_request_is_refused(control: str, data: bytes) -> None:
     (line,) = ask(control, data)
     assert line == {"ok": False, "error": "a request is one JSON object in one line", "code": 1}
+
+
+@pytest.mark.parametrize("command", ["[]", "{}", "7", "null", "true", '["trace"]'])
+def test_a_command_that_is_no_string_is_refused(control: str, command: str) -> None:
+    (line,) = ask(control, b'{"command": ' + command.encode() + b"}\n")
+    assert line == {"ok": False, "error": "command is a string", "code": 1}
+
+
+@pytest.mark.parametrize("command", ["show", "trace"])
+def test_a_fault_of_the_handler_ends_its_session_and_nothing_else(
+    control: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(LOGGER, "error", lambda text, *arguments: told.append(text % arguments))
+    request = json.dumps({"command": command}).encode() + b"\n"
+
+    async def broken(request: dict[str, Any]) -> AsyncGenerator[bytes, None]:
+        yield b'{"note": "so far so good"}\n'
+        raise KeyError("canary\nforged")
+
+    async def client(talk: Talk) -> None:
+        for _ in range(2):
+            stream = await talk()
+            await stream.send_all(request)
+            lines = [json.loads(line) for line in (await read_all(stream)).splitlines()]
+            assert lines == [{"note": "so far so good"}, {"ok": False, "error": "internal error", "code": 1}]
+
+    serve(control, client, broken)
+    assert len(told) == 2
+    # The text of the exception could hold anything.
+    assert told[0].startswith("internal error in a command of the control socket: KeyError at test_control.py:")
+    assert "canary" not in told[0]
 
 
 def test_a_request_that_is_too_long_is_refused(control: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 
@@ -18,8 +19,17 @@ from sipcore.events import (
     StatusChanged,
     Unregistered,
 )
-from sipcore.values import Cause, OutcomeClass, Phase, Protocol, State, Status
-from sipcore_trio.daemon.narrator import DROP_INTERVAL, MAX_DROP_CAUSES, Narrator, cause_line, moment
+from sipcore.values import Binding, Cause, OutcomeClass, Phase, Protocol, State, Status
+from sipcore_trio.daemon.narrator import (
+    DROP_INTERVAL,
+    MAX_DROP_CAUSES,
+    MAX_NAMES,
+    Narrator,
+    cause_line,
+    counted,
+    listed,
+    moment,
+)
 
 NOW = 100.0
 WALL = 1_700_000_000.0
@@ -47,7 +57,13 @@ class Log:
 
 
 def changed(
-    state: State, *, previous: State, cause: Cause | None, next_at: float | None = None, server: str | None = None
+    state: State,
+    *,
+    previous: State,
+    cause: Cause | None,
+    next_at: float | None = None,
+    server: str | None = None,
+    bindings: tuple[Binding, ...] = (),
 ) -> StatusChanged:
     status = Status(
         name="alice",
@@ -61,7 +77,7 @@ def changed(
         since=NOW,
         expires_at=None,
         next_attempt_at=next_at,
-        bindings=(),
+        bindings=bindings,
     )
     return StatusChanged(status=status, previous=previous)
 
@@ -109,6 +125,16 @@ def test_a_grant_that_is_assumed_says_so() -> None:
     event = changed(State.REGISTERED, previous=State.UNREGISTERED, cause=OK)
     ((_, line),) = Log().tell(registered(assumed=True), event)
     assert "registered for 60 s, assumed, since the response lists no binding: 200 OK" in line
+
+
+def test_a_grant_is_not_assumed_for_want_of_bindings_when_there_are_those_of_others() -> None:
+    bindings = tuple(Binding(uri=f"sip:{n}@192.0.2.9", expires_at=None, own=n == 0) for n in range(2))
+    event = changed(State.REGISTERED, previous=State.UNREGISTERED, cause=OK, bindings=bindings)
+    ((_, line),) = Log().tell(registered(assumed=True), event)
+    assert "for 60 s, assumed, since the response does not list ours among the bindings: 200 OK" in line
+    own = changed(State.REGISTERED, previous=State.UNREGISTERED, cause=OK, bindings=bindings[:1])
+    ((_, line),) = Log().tell(registered(assumed=True), own)
+    assert "for 60 s, assumed, since the response lists no binding: 200 OK" in line
 
 
 def test_a_doubt_about_the_registrar_is_a_warning() -> None:
@@ -161,6 +187,27 @@ def test_removed_on_request() -> None:
     assert Log().tell(Unregistered(name="alice", cause=cause), after) == [
         ("INFO", "alice: Unregistered: 200 OK: removed on request")
     ]
+
+
+def test_a_removal_names_who_confirmed_it() -> None:
+    cause = Cause(kind=OutcomeClass.REMOVED, code=200, reason="OK", detail="removed on request")
+    after = changed(State.UNREGISTERED, previous=State.REGISTERED, cause=cause, server="192.0.2.1:5060")
+    assert Log().tell(Unregistered(name="alice", cause=cause), after) == [
+        ("INFO", "alice: Unregistered: 200 OK from 192.0.2.1:5060 (UDP): removed on request")
+    ]
+    named = dataclasses.replace(cause, server="192.0.2.2:5060", transport=Protocol.TCP)
+    assert Log().tell(Unregistered(name="alice", cause=named), after) == [
+        ("INFO", "alice: Unregistered: 200 OK from 192.0.2.2:5060 (TCP): removed on request")
+    ]
+
+
+def test_counts_and_lists() -> None:
+    assert [counted(number, "removal") for number in range(3)] == ["0 removals", "1 removal", "2 removals"]
+    names = [f"r{number}" for number in range(7)]
+    assert listed(names[:1]) == "r0"
+    assert listed(names[:MAX_NAMES]) == "r0, r1, r2, r3, r4"
+    assert listed(names) == "r0, r1, r2, r3, r4 and 2 more"
+    assert listed(["a\x1b"]).isprintable()
 
 
 def test_a_lapse_is_a_warning() -> None:

@@ -8,12 +8,14 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from sipcore_trio.daemon import cli, client
 from tests.daemon.conftest import Process
 
 CANARY = "canary-5e0f"
@@ -111,7 +113,7 @@ def test_a_life(start: Start, sipcore: Run, registrar: Ports, config: Config) ->
     assert json.loads(sipcore("show", "registration", "bob", "--json", *control).stdout)["name"] == "bob"
 
     assert sipcore("send", "unregister", "alice", *control).stdout == "unregister: alice\n"
-    daemon.wait_for("alice: Unregistered: 200 OK: removed on request")
+    daemon.wait_for(f"alice: Unregistered: 200 OK from 127.0.0.1:{registrar.udp} (UDP): removed on request")
     assert sipcore("show", "registrations", *control).returncode == 4
     assert sipcore("show", "registration", "alice", *control).returncode == 4
     assert sipcore("show", "registration", "bob", *control).returncode == 0
@@ -121,7 +123,8 @@ def test_a_life(start: Start, sipcore: Run, registrar: Ports, config: Config) ->
 
     daemon.signal(signal.SIGTERM)
     assert daemon.wait() == 0
-    assert "alice: Unregistered: 200 OK: removed on request" in daemon.output[daemon.output.index("stopping") :]
+    stopping = daemon.output[daemon.output.index("stopping: removing the bindings of 2 registrations") :]
+    assert f"alice: Unregistered: 200 OK from 127.0.0.1:{registrar.udp} (UDP): removed on request" in stopping
     assert daemon.lines[-1].endswith("INFO stopped")
     assert not Path(config.control).exists()
 
@@ -135,7 +138,8 @@ def test_under_the_profile_of_asterisk_by_default(start: Start, registrar: Ports
     assert line.endswith("(in 110 s)")
     daemon.signal(signal.SIGINT)
     assert daemon.wait() == 0
-    assert "alice: Unregistered: 200 OK: removed on request" in daemon.output
+    assert f"alice: Unregistered: 200 OK from 127.0.0.1:{registrar.udp} (UDP): removed" in daemon.output
+    assert "stopping: removing the bindings of 1 registration\n" in daemon.output
 
 
 def test_names_that_are_not_there(start: Start, sipcore: Run, registrar: Ports, config: Config) -> None:
@@ -161,7 +165,7 @@ def test_reload(start: Start, sipcore: Run, registrar: Ports, config: Config) ->
     config.write(entry("bob", uri), entry("carol", uri))
     assert sipcore("reload", *control).stdout == "2 registrations\n"
     daemon.wait_for("carol: Registered", start=seen)
-    daemon.wait_for("alice: Unregistered: 200 OK: removed on request", start=seen)
+    daemon.wait_for("alice: Unregistered: 200 OK from", start=seen)
     names = [item["name"] for item in json.loads(sipcore("show", "registrations", "--json", *control).stdout)]
     assert names == ["bob", "carol"]
     after = json.loads(sipcore("show", "registration", "bob", "--json", *control).stdout)
@@ -255,7 +259,7 @@ def test_a_registrar_that_is_silent_does_not_hold_up_the_end(start: Start, confi
     daemon.wait_for("temporary: at ")
     daemon.signal(signal.SIGTERM)
     assert daemon.wait() == 0
-    assert "removals were not answered within 0.2 s" in daemon.lines[-1]
+    assert daemon.lines[-1].endswith("WARNING stopped: 1 removal not confirmed within 0.2 s: alice")
 
 
 def test_a_second_signal_ends_it_at_once(start: Start, sipcore: Run, config: Config) -> None:
@@ -364,7 +368,239 @@ def test_warnings_are_logged(start: Start, config: Config) -> None:
     daemon.wait_for(f"WARNING {config.path}:7: retry_interval: a leading 0 means octal, as in Asterisk: 010 is 8")
 
 
-def test_under_a_journal_lines_have_no_time(start: Start, config: Config, environment: dict[str, str]) -> None:
-    environment["JOURNAL_STREAM"] = "1:2"
+def test_under_a_journal_lines_have_no_time(config: Config, environment: dict[str, str]) -> None:
+    # The variable counts only where it tells of the very stderr that there is.
     config.write(GOOD)
-    assert start(*config.arguments()).wait_for("1 registration").startswith("INFO ")
+    log = config.path.with_suffix(".log")
+    with log.open("w") as stderr:
+        status = os.fstat(stderr.fileno())
+        for stream, stamped in ((f"{status.st_dev}:{status.st_ino}", False), ("1:2", True), ("", True)):
+            stderr.truncate(0)
+            ended = subprocess.run(
+                [sys.executable, "-c", LOGGED],
+                env={**environment, "JOURNAL_STREAM": stream},
+                stderr=stderr,
+                check=True,
+            )
+            assert ended.returncode == 0
+            assert log.read_text().lstrip("\0").startswith("INFO ") is not stamped
+
+
+LOGGED = "from sipcore_trio.daemon.logs import start_logging; start_logging('info').info('x')"
+
+
+def test_an_empty_or_cut_off_file_removes_nothing(start: Start, sipcore: Run, registrar: Ports, config: Config) -> None:
+    config.write()
+    told = f"sipcore: {config.path}: file: has no section of type registration\n"
+    ended = sipcore(*config.arguments())
+    assert (ended.returncode, ended.stderr) == (2, told)
+    config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}"))
+    daemon = start(*config.arguments())
+    daemon.wait_for("alice: Registered")
+    config.path.write_text("")
+    refused = sipcore("reload", "--control", config.control)
+    assert (refused.returncode, refused.stderr) == (2, told)
+    seen = len(daemon.lines)
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for("reload refused, nothing changed", start=seen)
+    assert sipcore("show", "registrations", "--control", config.control).returncode == 0
+
+
+def test_nothing_is_not_registered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], control: str
+) -> None:
+    monkeypatch.setattr(client, "exchange", lambda path, request: iter([{"ok": True}]))
+    assert cli.main(["show", "registrations", "--control", control]) == 4
+    assert capsys.readouterr().out == "NAME  STATE  SERVER  EXPIRES  NEXT ATTEMPT  CAUSE\n"
+    assert cli.main(["show", "registration", "alice", "--control", control]) == 3
+
+
+def test_garbage_on_the_control_socket_ends_nothing(
+    start: Start, sipcore: Run, registrar: Ports, config: Config
+) -> None:
+    config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}"))
+    start(*config.arguments()).wait_for("alice: Registered")
+    for line in (b'{"command": []}', b'{"command": {}}', b'{"command": "trace", "name": []}', b'{"command": "show"'):
+        with socket.socket(socket.AF_UNIX) as rude:
+            rude.connect(config.control)
+            rude.sendall(line + b"\n")
+            assert json.loads(rude.recv(1000))["ok"] is False
+    assert sipcore("show", "registrations", "--control", config.control).returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_trace_to_a_full_or_closed_stderr_ends_nothing(
+    sipcore: Run, registrar: Ports, config: Config, environment: dict[str, str], closed: bool
+) -> None:
+    config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}"))
+    command = [sys.executable, "-m", "sipcore_trio.daemon", *config.arguments("--trace")]
+    redirected = "2>&-" if closed else "2>/dev/full"
+    daemon = subprocess.Popen(["sh", "-c", f'exec "$@" {redirected}', "sh", *command], env=environment)
+    try:
+        registrar.process.wait_for("200 OK")
+        assert sipcore("send", "register", "alice", "--control", config.control).returncode == 0
+        seen = len(registrar.process.lines)
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(30) == 0
+        registrar.process.wait_for("alice", start=seen)
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+
+def test_a_look_that_fails_ends_nothing(registrar: Ports, config: Config, environment: dict[str, str]) -> None:
+    config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}"))
+    program = FAULTY.format(fault="run._to_stderr = broken")
+    daemon = subprocess.Popen([sys.executable, "-c", program, *config.arguments("--trace")], env=environment)
+    try:
+        registrar.process.wait_for("200 OK")
+        daemon.terminate()
+        assert daemon.wait(30) == 0
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGHUP, None)], ids=lambda value: str(value)
+)
+@pytest.mark.parametrize("phase", ["loading", "opening"])
+def test_a_signal_before_anything_is_started(
+    start: Start, config: Config, environment: dict[str, str], number: signal.Signals, code: int | None, phase: str
+) -> None:
+    config.write(GOOD)
+    program = EARLY.format(number=int(number), module={"loading": "load_file", "opening": "ControlSocket"}[phase])
+    ended = subprocess.Popen(
+        [sys.executable, "-c", program, *config.arguments("--stop-within", "0.1")],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert ended.stderr is not None
+        if code is None:
+            assert "1 registration, profile" in ended.stderr.readline()
+            ended.terminate()
+        output = ended.stderr.read()
+        assert ended.wait(30) == 0
+        assert ("stopping" in output) is (code is None)
+        assert "Traceback" not in output
+        assert not Path(config.control).exists()
+    finally:
+        ended.kill()
+        ended.wait()
+        assert ended.stderr is not None
+        ended.stderr.close()
+
+
+EARLY = """
+import os, sys
+from sipcore_trio.daemon import cli, run
+real = run.{module}
+def signalled(*arguments, **keywords):
+    os.kill(os.getpid(), {number})
+    return real(*arguments, **keywords)
+run.{module} = signalled
+sys.exit(cli.main(sys.argv[1:]))
+"""
+"""The daemon, with a signal to itself at one step of its start."""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "run.Narrator.tell = broken",
+        "run.Daemon.on_event = broken",
+        "run.ControlSocket.serve = broken_task",
+        "run.Daemon._signals = broken_task",
+        "run.TracedAgent.on_response = broken_once(run.TracedAgent.on_response)",
+        "run.Daemon._tidy = broken",
+    ],
+)
+def test_a_fault_of_our_own_ends_with_the_bindings_removed(
+    registrar: Ports, config: Config, environment: dict[str, str], fault: str
+) -> None:
+    config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}"))
+    ended = subprocess.run(
+        [sys.executable, "-c", FAULTY.format(fault=fault), *config.arguments("--stop-within", "5")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "ERROR internal error, the daemon ends: ZeroDivisionError at " in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "stopping: removing the bindings of 1 registration" in ended.stderr
+    assert not Path(config.control).exists()
+    if "on_event" not in fault:
+        assert "not confirmed" not in ended.stderr
+
+
+FAULTY = """
+import sys
+import trio
+from sipcore_trio.daemon import cli, run
+def broken(*arguments):
+    1 / 0
+async def broken_task(*arguments):
+    await trio.sleep(0.3)
+    1 / 0
+def broken_once(real):
+    left = [1]
+    def method(*arguments):
+        if left:
+            left.pop()
+            1 / 0
+        return real(*arguments)
+    return method
+{fault}
+sys.exit(cli.main(sys.argv[1:]))
+"""
+"""The daemon, with one part of it broken."""
+
+
+def test_all_registrations_but_those_that_are_just_being_removed(start: Start, sipcore: Run, config: Config) -> None:
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 0))
+    uri = f"sip:127.0.0.1:{silent.getsockname()[1]}"
+    slow = SYSTEM.replace("1280", "60000")
+    config.path.touch(mode=0o600)
+    config.path.write_text(slow + entry("alice", uri) + entry("bob", uri))
+    daemon = start(*config.arguments("--stop-within", "0.1"))
+    with silent:
+        while b"alice" not in silent.recv(65536):
+            pass
+    config.path.write_text(slow + entry("bob", uri))
+    control = ("--control", config.control)
+    assert sipcore("reload", *control).stdout == "1 registration\n"
+    for command in ("register", "unregister"):
+        done = sipcore("send", command, "*all", *control)
+        assert done.stdout == f"{command}: 1 registration; 1 skipped, just being removed\n"
+        one = sipcore("send", command, "alice", *control)
+        assert (one.returncode, one.stderr) == (1, "sipcore: the registration 'alice' is being removed\n")
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait() == 0
+
+
+def test_a_trace_that_is_interrupted(start: Start, registrar: Ports, config: Config) -> None:
+    config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}"))
+    start(*config.arguments()).wait_for("alice: Registered")
+    tracer = start("trace", "alice", "--control", config.control)
+    tracer.wait_for("tracing alice")
+    tracer.signal(signal.SIGINT)
+    assert tracer.wait() == 130
+    assert "Traceback" not in tracer.output
+
+
+def test_a_locale_that_lacks_a_character(
+    start: Start, sipcore: Run, config: Config, environment: dict[str, str]
+) -> None:
+    config.write(entry("b\u00fcro", "sip:127.0.0.1:9").replace("sip:b\u00fcro@", "sip:b@"))
+    start(*config.arguments()).wait_for("1 registration")
+    environment["PYTHONIOENCODING"] = "ascii"
+    shown = sipcore("show", "registrations", "--control", config.control)
+    assert (shown.returncode, shown.stderr) == (4, "")
+    assert "b\\xfcro" in shown.stdout

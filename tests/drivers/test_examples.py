@@ -19,6 +19,7 @@ from tests.drivers.server import Server
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 PATHS = os.pathsep.join(str(ROOT / path) for path in (".", "drivers/sync", "drivers/asyncio", "drivers/trio"))
+ENVIRONMENT = {**os.environ, "PYTHONPATH": PATHS, "PYTHONWARNINGS": "error"}
 FAIL_SAFE = 60.0
 
 
@@ -30,7 +31,7 @@ def running(name: str, server: Server) -> Iterator[IO[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": PATHS, "PYTHONWARNINGS": "error"},
+        env=ENVIRONMENT,
     )
     with process:
         try:
@@ -38,7 +39,7 @@ def running(name: str, server: Server) -> Iterator[IO[str]]:
             yield process.stdout
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=FAIL_SAFE)
-            assert errors.splitlines()[-1] == "KeyboardInterrupt"
+            assert (process.returncode, errors) == (0, "")
         finally:
             process.kill()
 
@@ -57,12 +58,46 @@ def test_it_registers_and_an_interrupt_un_registers(name: str, server: Server) -
     assert server.contacts() == 0
 
 
-@pytest.mark.parametrize("name", ["register_trio.py", "register_asyncio.py", "register_sync.py"])
-def test_it_has_eight_lines(name: str) -> None:
-    """Without the head, the imports of what every program imports, and blank lines."""
-    code = (EXAMPLES / name).read_text(encoding="utf-8").split('"""')[2]
-    lines = [line for line in code.splitlines() if line and line != "import sys"]
-    assert len(lines) <= 8
+NAMES = ["register_trio.py", "register_asyncio.py", "register_sync.py", "answer_calls.py"]
+
+
+def ended(name: str, *arguments: str) -> tuple[int, str, str]:
+    """An example that ends by itself: status, output, errors."""
+    process = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *arguments],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        timeout=FAIL_SAFE,
+        check=False,
+    )
+    return process.returncode, process.stdout, process.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_arguments_it_says_how_to_call_it(name: str) -> None:
+    status, output, errors = ended(name)
+    assert (status, output) == (1, "")
+    assert f"python examples/{name} sip:alice@example.com secret" in errors.splitlines()
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_refusal_is_one_line(name: str, server: Server) -> None:
+    aor = server.account().aor
+    status, output, errors = ended(name, aor, "wrong")
+    assert (status, output) == (1, "")
+    # Above it stands what is logged, since nobody has set logging up.
+    assert errors.splitlines()[-1].startswith(f"{aor}: 401 Unauthorized")
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_address_that_is_none_is_one_line(name: str) -> None:
+    status, output, errors = ended(name, "alice", "secret")
+    assert (status, output) == (1, "")
+    assert errors.startswith("aor = 'alice': ")
+    assert errors.count("\n") == 1
 
 
 def test_the_bot_is_busy(server: Server) -> None:

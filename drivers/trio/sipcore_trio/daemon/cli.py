@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from sipcore_trio.daemon import codes
@@ -19,18 +22,30 @@ MIN_DEMO = 3
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
+DISTRIBUTION = "sipcore-registration"
+
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What is wrong with where the output goes, and not with us."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    options = parser().parse_args(arguments)
+    if sys.stdout is None:  # started with a closed stdout
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (for the whole process)
+    code = codes.OK
     try:
-        return _COMMANDS[options.command](options)
-    except KeyboardInterrupt:
-        return codes.INTERRUPTED
-    except BrokenPipeError:
-        # `sipcore show ... | head` is no error; without this the interpreter complains once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return codes.OK
+        try:
+            options = _parse(sys.argv[1:] if arguments is None else arguments)
+            code = _COMMANDS[options.command](options)
+        finally:
+            # Here and not at the interpreter's end, where nobody could say it better.
+            sys.stdout.flush()
+    except BaseException as error:
+        excuse = _excuse(error)
+        if excuse is None:
+            raise
+        return code or excuse
+    return code
 
 
 def default_control() -> str:
@@ -38,14 +53,21 @@ def default_control() -> str:
     return os.path.join(os.environ.get("XDG_RUNTIME_DIR") or "/run", "sipcore.sock")
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> _Parser:
     """The grammar of the command line."""
     top = _Parser(prog="sipcore", description="Keeps SIP registrations alive.", allow_abbrev=False)
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="keep the registrations of a pjsip.conf alive", allow_abbrev=False)
     run.add_argument("-c", "--config", required=True, metavar="FILE", help="pjsip.conf")
-    run.add_argument("--profile", type=str.upper, choices=PROFILE_NAMES, default="ASTERISK", help="default: ASTERISK")
+    run.add_argument(
+        "--profile",
+        type=_one_of(*PROFILE_NAMES),
+        default=PROFILE_NAMES[0],
+        metavar="P",
+        help=f"{', '.join(PROFILE_NAMES)}; default: {PROFILE_NAMES[0]}",
+    )
     _control(run)
     run.add_argument("--trace", action="store_true", help="print every message to stderr, credentials masked")
     run.add_argument(
@@ -53,7 +75,10 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="default: info; refreshes are debug")
     run.add_argument(
-        "--stop-within", type=_seconds, metavar="S", help="how long un-registering may take (10, and 1 for every 500)"
+        "--stop-within",
+        type=_seconds(0),
+        metavar="S",
+        help="how long un-registering may take (10, and 1 for every 500)",
     )
 
     show = commands.add_parser("show", help="show registrations", allow_abbrev=False)
@@ -82,9 +107,11 @@ def parser() -> argparse.ArgumentParser:
     probe.add_argument("--user", required=True, metavar="U", help="the user part of the address of record")
     probe.add_argument("--auth-user", metavar="NAME", help="the user name for authentication, if it differs")
     probe.add_argument("--password-file", metavar="FILE", help="else the environment's SIPCORE_PASSWORD")
-    probe.add_argument("--expires", type=int, default=60, metavar="S", help="lifetime to ask for (60)")
-    probe.add_argument("--transport", type=str.lower, choices=("udp", "tcp"), help="default: as the URI says")
-    probe.add_argument("--timeout", type=_seconds, default=32.0, metavar="S", help="how long to wait for answers (32)")
+    probe.add_argument("--expires", type=_whole, default=60, metavar="S", help="lifetime to ask for (60)")
+    probe.add_argument("--transport", type=_one_of("udp", "tcp"), metavar="udp|tcp", help="default: as the URI says")
+    probe.add_argument(
+        "--timeout", type=_seconds(0), default=32.0, metavar="S", help="how long registering may take (32)"
+    )
 
     registrar = commands.add_parser("registrar", help="run a registrar for tests", allow_abbrev=False)
     registrar.add_argument(
@@ -98,13 +125,13 @@ def parser() -> argparse.ArgumentParser:
         "--user", action="append", default=[], metavar="NAME:PASSWORD", help="repeatable; without any, nobody is asked"
     )
     registrar.add_argument("--realm", metavar="R", help="default: sipcore")
-    registrar.add_argument("--min-expires", type=int, metavar="S")
-    registrar.add_argument("--max-expires", type=int, metavar="S")
+    registrar.add_argument("--min-expires", type=_whole, metavar="S")
+    registrar.add_argument("--max-expires", type=_whole, metavar="S")
     registrar.add_argument("--silent", action="store_true", help="answer nothing at all")
     registrar.add_argument("--log-level", choices=LOG_LEVELS, default="info")
 
     demo = commands.add_parser("demo", help="watch registrations live, all on this machine", allow_abbrev=False)
-    demo.add_argument("--duration", type=_demo_seconds, default=15.0, metavar="S", help="default: 15")
+    demo.add_argument("--duration", type=_seconds(MIN_DEMO), default=15.0, metavar="S", help="default: 15")
     return top
 
 
@@ -113,23 +140,114 @@ class _Parser(argparse.ArgumentParser):
         # One line, like every other error; the usage is a --help away.
         self.exit(codes.USAGE, f"{self.prog}: {message} (try {self.prog} --help)\n")
 
+    def option_names(self) -> list[str]:
+        return [name for action in self._actions for name in action.option_strings]
+
+    def command(self, name: str) -> _Parser | None:
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                found = action.choices.get(name)
+                return found if isinstance(found, _Parser) else None
+        return None
+
+
+class _Version(argparse.Action):
+    # An action of our own, since looking the version up costs more than all of the grammar.
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            text = version(DISTRIBUTION)
+        except PackageNotFoundError:
+            text = "(not installed)"
+        print(f"sipcore {text}")
+        parser.exit(codes.OK)
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    top = parser()
+    command = _check_options(top, arguments)
+    options, rest = top.parse_known_args(arguments)
+    if rest:
+        command.error(f"{len(rest)} argument{'' if len(rest) == 1 else 's'} too many")
+    return options
+
+
+def _check_options(top: _Parser, arguments: Sequence[str]) -> _Parser:
+    # Before argparse looks: it would name the page of the wrong command, and print what may be a password.
+    command = top
+    for word in arguments:
+        if word == "--":
+            break
+        if not word.startswith("-"):
+            command = command.command(word) or command
+        elif len(word) > 1 and " " not in word and not (word[1].isdigit() or word[1] == "."):
+            name = word.partition("=")[0] if word.startswith("--") else word[:2]
+            known = command.option_names()
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                command.error(f"no option {name}{f'; {near[0]} exists' if near else ''}")
+    return command
+
+
+def _excuse(error: BaseException) -> int | None:
+    """The exit status for what is no fault of ours, also inside of groups; None for everything else."""
+    if isinstance(error, BaseExceptionGroup):
+        found = [_excuse(each) for each in error.exceptions]
+        return None if None in found else max(code for code in found if code is not None)
+    if isinstance(error, KeyboardInterrupt):
+        return codes.INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # `sipcore show ... | head` is no error.
+        _drop_output()
+        return codes.OK
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
+        _drop_output()
+        with suppress(OSError):
+            print(f"sipcore: cannot write: {error.strerror}", file=sys.stderr)
+        return codes.FAILED
+    return None
+
+
+def _drop_output() -> None:
+    # Without this the interpreter complains once more at exit about what it could not write.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
 
 def _control(command: argparse.ArgumentParser) -> None:
     command.add_argument("--control", default=default_control(), metavar="PATH", help=f"default: {default_control()}")
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 86400:
-        raise argparse.ArgumentTypeError("seconds, more than 0 and at most 86400")
-    return value
+def _seconds(least: float) -> Callable[[str], float]:
+    valid = f"seconds, from {least} to 86400" if least else "seconds, more than 0 and at most 86400"
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(valid) from None
+        if not (least <= value <= 86400 and value > 0):
+            raise argparse.ArgumentTypeError(valid)
+        return value
+
+    return convert
 
 
-def _demo_seconds(text: str) -> float:
-    value = float(text)
-    if not MIN_DEMO <= value <= 86400:
-        raise argparse.ArgumentTypeError(f"seconds, from {MIN_DEMO} to 86400")
-    return value
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise argparse.ArgumentTypeError("a whole number of seconds")
+    return int(text)
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        for name in names:
+            if name.lower() == text.lower():
+                return name
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
+
+    return convert
 
 
 def _run(options: argparse.Namespace) -> int:

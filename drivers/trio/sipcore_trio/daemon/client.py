@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import socket
 import sys
@@ -42,6 +43,9 @@ def show(options: argparse.Namespace) -> int:
         found = [line["registration"] for line in exchange(options.control, request) if "registration" in line]
     except (Unreachable, Refused) as error:
         return _complain(error)
+    if one and not found:
+        return _complain(Unreachable(f"what answers at {options.control} is no sipcore daemon"))
+    _be_lenient()
     if options.json:
         print(json.dumps(found[0] if one else found, indent=2, ensure_ascii=True))
     elif one:
@@ -49,7 +53,8 @@ def show(options: argparse.Namespace) -> int:
             print(line)
     else:
         print_table(found)
-    registered = all(item["state"] == "Registered" for item in found)
+    # Of nothing at all one cannot say that it is registered.
+    registered = bool(found) and all(item["state"] == "Registered" for item in found)
     return codes.OK if registered else codes.NOT_REGISTERED
 
 
@@ -65,6 +70,7 @@ def reload(options: argparse.Namespace) -> int:
 
 def trace(options: argparse.Namespace) -> int:
     """`sipcore trace NAME`: prints until it is interrupted or the daemon ends."""
+    _be_lenient()
     try:
         for line in exchange(options.control, {"command": "trace", "name": options.name}, wait=None):
             if "trace" in line:
@@ -72,7 +78,7 @@ def trace(options: argparse.Namespace) -> int:
             elif "note" in line:
                 print(f"sipcore: {line['note']}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
-        return codes.OK
+        return codes.INTERRUPTED
     except (Unreachable, Refused) as error:
         return _complain(error)
     return codes.OK
@@ -107,6 +113,7 @@ def exchange(path: str, request: dict[str, Any], *, wait: float | None = REPLY_T
 
 
 def _order(path: str, request: dict[str, Any]) -> int:
+    _be_lenient()
     try:
         for line in exchange(path, request):
             for note in line.get("notes", ()):
@@ -116,6 +123,12 @@ def _order(path: str, request: dict[str, Any]) -> int:
     except (Unreachable, Refused) as error:
         return _complain(error)
     return codes.OK
+
+
+def _be_lenient() -> None:
+    # A locale that lacks a character is no reason to show nothing.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _complain(error: Unreachable | Refused) -> int:

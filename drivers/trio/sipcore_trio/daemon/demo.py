@@ -256,9 +256,7 @@ async def _start_registrar(
     return _Running(agent, addresses)
 
 
-async def _watch(
-    accounts: tuple[Account, ...], timing: Plan, ledger: Ledger, signals: AsyncIterator[int]
-) -> None:
+async def _watch(accounts: tuple[Account, ...], timing: Plan, ledger: Ledger, signals: AsyncIterator[int]) -> None:
     agent = UserAgent(random=random.SystemRandom(), now=now())
     screen = _Screen.open()
     latest: dict[str, Status] = {}

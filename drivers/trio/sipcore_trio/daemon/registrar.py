@@ -7,21 +7,23 @@ import logging
 import random
 import signal
 import sys
+from collections.abc import Iterable
 
 import trio
 
+from sipcore.config import MAX_EXPIRES
 from sipcore.errors import ConfigError
 from sipcore.events import Event, ListenFailed, Listening, MessageDropped
 from sipcore.flows import Flow
 from sipcore.registrar import RegistrarPolicy
 from sipcore.server import Registrar
-from sipcore.syntax.grammar import parse_uint, visible
+from sipcore.syntax.grammar import check_line, parse_uint, visible
 from sipcore.values import Address, Protocol, Secret, format_address, is_ip_address
 from sipcore_trio.daemon import codes
 from sipcore_trio.daemon.logs import start_logging
 from sipcore_trio.driver import Driver, now
 
-__all__ = ["parse_listen", "parse_user", "registrar"]
+__all__ = ["parse_listen", "parse_user", "parse_users", "registrar"]
 
 
 def registrar(options: argparse.Namespace) -> int:
@@ -29,10 +31,11 @@ def registrar(options: argparse.Namespace) -> int:
     log = start_logging(options.log_level)
     try:
         listen = [parse_listen(text) for text in options.listen]
-        users = dict(parse_user(text) for text in options.user)
+        users = parse_users(options.user)
         policy = make_policy(options, bool(users))
     except ConfigError as error:
-        print(f"sipcore: {error}", file=sys.stderr)
+        value = f" {visible(str(error.value), 300)}" if error.value != "" else ""
+        print(f"sipcore: {error.option}{value}: {error.expected}", file=sys.stderr)
         return codes.USAGE
     return trio.run(_serve, listen, users, policy, log)
 
@@ -40,20 +43,35 @@ def registrar(options: argparse.Namespace) -> int:
 def parse_listen(text: str) -> tuple[Protocol, Address]:
     """`udp:127.0.0.1:5070` or `tcp:[::1]:5070`. Raises `ConfigError`."""
     protocol, _, rest = text.partition(":")
+    protocol = protocol.upper()
     host, _, port = rest.rpartition(":")
     number = parse_uint(port, maximum=65536)
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if protocol not in ("udp", "tcp") or not is_ip_address(host) or number is None or number > 65535:
+    if protocol not in ("UDP", "TCP") or not is_ip_address(host) or number is None or number > 65535:
         raise ConfigError("--listen", text, "udp or tcp, an IP address and a port, such as udp:127.0.0.1:5070")
-    return Protocol(protocol.upper()), (host, number)
+    return Protocol(protocol), (host, number)
 
 
 def parse_user(text: str) -> tuple[str, Secret]:
     """`alice:secret`; the password may hold colons and may be empty. Raises `ConfigError`."""
     name, colon, password = text.partition(":")
     if not name or not colon:
-        raise ConfigError("--user", name, "NAME:PASSWORD")
+        # What stands there may be a password.
+        raise ConfigError("--user", "", "NAME:PASSWORD")
+    if not check_line(text):
+        raise ConfigError("--user", visible(name), "text without control characters")
     return name, Secret(password)
+
+
+def parse_users(texts: Iterable[str]) -> dict[str, Secret]:
+    """The users by name. Raises `ConfigError`."""
+    users: dict[str, Secret] = {}
+    for text in texts:
+        name, password = parse_user(text)
+        if name in users:
+            raise ConfigError("--user", name, "given twice")
+        users[name] = password
+    return users
 
 
 def make_policy(options: argparse.Namespace, authenticate: bool) -> RegistrarPolicy:
@@ -65,8 +83,16 @@ def make_policy(options: argparse.Namespace, authenticate: bool) -> RegistrarPol
         lowest = min(lowest, highest)
     if options.max_expires is None:
         highest = max(lowest, highest)
+    for option, value in (("--min-expires", lowest), ("--max-expires", highest)):
+        if not 1 <= value <= MAX_EXPIRES:
+            raise ConfigError(option, value, f"a whole number of seconds, from 1 to {MAX_EXPIRES}")
+    if lowest > highest:
+        raise ConfigError("--max-expires", highest, f"at least --min-expires, which is {lowest}")
+    realm = "sipcore" if options.realm is None else options.realm
+    if not realm or not check_line(realm):
+        raise ConfigError("--realm", visible(realm), "text without control characters, and not empty")
     return RegistrarPolicy(
-        realm=options.realm or "sipcore",
+        realm=realm,
         require_authentication=authenticate,
         min_expires=lowest,
         max_expires=highest,
@@ -97,13 +123,17 @@ async def _serve(
     if isinstance(agent, _LoggedRegistrar):
         agent.log = log
     code = codes.OK
+    bound: list[str] = []
 
     def on_event(event: Event) -> None:
         nonlocal code
         match event:
             case Listening():
-                # On stdout and flushed: who starts a registrar on port 0 has to learn the port.
-                print(f"listening on {event.protocol.lower()}:{format_address(event.local)}", flush=True)
+                # Told when all are bound: what is told can be used, and one that fails ends all.
+                bound.append(f"listening on {event.protocol.lower()}:{format_address(event.local)}")
+                if len(bound) == len(listen):
+                    # On stdout and flushed: who starts a registrar on port 0 has to learn the port.
+                    print("\n".join(bound), flush=True)
             case ListenFailed():
                 local = format_address(event.local) if event.local else "?"
                 print(f"sipcore: --listen {event.protocol.lower()}:{local}: {visible(event.error)}", file=sys.stderr)

@@ -51,21 +51,21 @@ def rich_table(
     items: Iterable[Mapping[str, Any]], now: float, *, title: str | None = None, compact: bool = False
 ) -> Table:
     """The same as a table with colours; `compact` has one line for each registration, however narrow the terminal."""
-    from rich.box import HEAVY_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", expand=False, box=None if compact else HEAVY_HEAD)
+    table = Table(title=title, title_justify="left", expand=False)
+    if compact:
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     for name in COLUMNS:
         # State and cause are the longest, and the ones that can be read when they are cut.
         fixed = compact and name not in ("STATE", "CAUSE")
-        table.add_column(name.capitalize(), overflow="fold", no_wrap=fixed)
+        head = Text("Next" if compact and name == "NEXT ATTEMPT" else name.capitalize(), no_wrap=compact)
+        table.add_column(head, overflow="fold", no_wrap=fixed, min_width=12 if compact and name == "STATE" else None)
     for item in items:
         colour = _COLOURS.get(str(item["state"]), "")
         # Text, not str: square brackets in a peer's words are no markup.
-        cells = [
-            Text(cell, no_wrap=True, overflow="ellipsis") if compact else Text(cell) for cell in row(item, now)
-        ]
+        cells = [Text(cell, no_wrap=True, overflow="ellipsis") if compact else Text(cell) for cell in row(item, now)]
         cells[1].stylize(colour)
         table.add_row(*cells)
     return table

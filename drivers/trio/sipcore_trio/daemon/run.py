@@ -135,6 +135,7 @@ class Daemon:
         self._stopped = trio.Event()
         self._reloading = trio.Lock()
         self._unremoved: dict[str, None] = {}
+        self._fault = ""
         self.code = codes.OK
         """The exit status."""
 
@@ -206,7 +207,10 @@ class Daemon:
 
     def _fail(self, error: Exception) -> None:
         # What must not happen did. The bindings are removed all the same, and the exit status tells.
-        self.log.error("internal error, the daemon ends: %s", fault(error))
+        text = fault(error)
+        if text != self._fault:  # one that comes with every event is told once
+            self.log.error("internal error, the daemon ends: %s", text)
+        self._fault = text
         self.code = codes.FAILED
         self._stopping.set()
 
@@ -251,7 +255,8 @@ class Daemon:
         if left:
             removals = counted(len(left), "removal")
             self.log.warning("stopped: %s not confirmed within %g s: %s", removals, bound, listed(left))
-        failed = tuple(name for name in self._unremoved if name not in left)
+        still = frozenset(left)
+        failed = tuple(name for name in self._unremoved if name not in still)
         if failed:
             self.log.warning("stopped: %s failed: %s", counted(len(failed), "removal"), listed(failed))
         if not left and not failed:
