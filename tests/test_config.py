@@ -498,7 +498,7 @@ def test_a_value_of_another_kind_is_refused_by_name(option: str, value: Any) -> 
 
 
 def test_an_aor_without_scheme_gets_a_hint() -> None:
-    with pytest.raises(ConfigError, match="such as sip:alice@example.com"):
+    with pytest.raises(ConfigError, match=r"such as sip:alice@example\.com"):
         Account("alice@example.com")
 
 

@@ -106,7 +106,7 @@ class Message:
     @property
     def start_line(self) -> str:
         """The first line, without its CRLF."""
-        raise NotImplementedError
+        raise AssertionError("a message is a Request or a Response")
 
     @property
     def body(self) -> bytes:

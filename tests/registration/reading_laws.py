@@ -254,7 +254,7 @@ def our_contact_is_found(
 
 @law("RFC3261-10.2.4-07", others=st.lists(st.sampled_from(FOREIGN), min_size=2, max_size=4), header=headers, asked=asks)
 def foreign_contacts_are_never_ours(rules: Rules, others: list[str], header: int | None, asked: int) -> None:
-    """Law: a list that names others and not us says that there is no binding of ours; the models take it for granted."""
+    """Law: a list that names others and not us says that there is no binding of ours; the models assume it."""
     grant = read(rules, [listed(text, 60) for text in others], header, asked, SIPCORE)
     assert grant.lost
     assert not grant.listed

@@ -255,7 +255,7 @@ class SocketDriver(ABC):
             case _:
                 # `Command` is an open class, so no type checker can prove this away; a test compares the cases with
                 # its subclasses.
-                raise NotImplementedError(type(command).__name__)
+                raise AssertionError(f"{type(command).__name__} is a command that this driver does not know")
 
     def _open_datagrams(self, command: OpenFlow) -> None:
         assert command.local is not None, "a datagram flow is bound"
