@@ -36,11 +36,24 @@ class LocalProtocolError(SipError):
 
 
 class RemoteProtocolError(SipError):
-    """The peer's bytes are not SIP. An agent never lets it out: it becomes a `MessageDropped` event."""
+    """The peer's bytes are not SIP. An agent never lets it out: it becomes a `MessageDropped` event.
+
+    `status_hint` is what a server answers if these bytes were a request that can be answered at all: 400, unless the
+    fault has a code of its own (RFC 3261 section 21).
+    """
+
+    status_hint: int = 400
+
+    def __init__(self, text: str, *, status_hint: int | None = None) -> None:
+        super().__init__(text)
+        if status_hint is not None:
+            self.status_hint = status_hint
 
 
 class LimitExceeded(RemoteProtocolError):
     """The peer's bytes pass one of the limits named in `sipcore.syntax.limits`."""
+
+    status_hint = 513
 
 
 class ConfigError(SipError):

@@ -114,7 +114,7 @@ def split_start(line: str) -> tuple[int, str] | tuple[str, str]:
     if not is_token(method) or ":" not in uri or uri[0] == "<" or "\t" in line:
         raise RemoteProtocolError(f"malformed Request-Line: {visible(line)}")
     if version != "SIP/2.0" and version.lower() != "sip/2.0":
-        raise RemoteProtocolError(f"unknown SIP version: {visible(line)}")
+        raise RemoteProtocolError(f"unknown SIP version: {visible(line)}", status_hint=505)
     return method, uri
 
 
