@@ -58,11 +58,11 @@ class Message:
     or is malformed.
     """
 
-    __slots__ = ("_body", "_headers", "_index", "_lines", "_parsed", "_raw")
+    __slots__ = ("_body", "_headers", "_index", "_parsed", "_parts", "_raw")
 
     _body: bytes
-    # Received: the header lines, folding undone, from which `_headers` is made when asked for.
-    _lines: list[str] | None
+    # Received: start line, name, value, name, value ..., from which `_headers` is made when asked for.
+    _parts: list[str]
     _headers: tuple[tuple[str, str], ...] | None
     # The values are stripped when they are asked for.
     _index: Index | None
@@ -72,7 +72,7 @@ class Message:
 
     def __init__(self, headers: Headers, body: bytes) -> None:
         self._body = body
-        self._lines = None
+        self._parts = []
         # Content-Length is ours to compute; one that came along in copied headers would only be wrong.
         self._headers = (
             *[header for header in headers if (_key(header[0]) or header_key(header[0])) != "content-length"],
@@ -118,8 +118,10 @@ class Message:
         """All (name as written, value), folding undone, in order."""
         headers = self._headers
         if headers is None:
-            pairs = [line.partition(":") for line in self._lines or ()]
-            headers = self._headers = tuple([(name.rstrip(" \t"), value.strip(" \t")) for name, _, value in pairs])
+            names, values = self._parts[1::2], self._parts[2::2]
+            headers = self._headers = tuple(
+                [(name, value.strip(" \t")) for name, value in zip(names, values, strict=True)]
+            )
         return headers
 
     def get(self, name: str) -> str | None:
@@ -367,8 +369,8 @@ def parse_message(data: bytes) -> Request | Response:
     CRLFs before the start line are skipped; bytes behind the body that Content-Length announces are dropped. Raises
     `RemoteProtocolError`, `LimitExceeded` among it, and nothing else. What the headers say is not looked at here.
     """
-    start, lines, index, body, raw = split_message(data)
-    first, second = split_start(start)
+    parts, index, body, raw = split_message(data)
+    first, second = split_start(parts[0])
     message: Request | Response
     if isinstance(first, int):
         message = _new(Response)
@@ -379,7 +381,7 @@ def parse_message(data: bytes) -> Request | Response:
         message._method = first
         message._uri = second
     message._body = body
-    message._lines = lines
+    message._parts = parts
     message._headers = None
     message._index = index
     message._parsed = {}
