@@ -2,15 +2,18 @@
 PYTHON ?= python3
 DURATION ?= 15
 ARGS ?=
+TARGET ?= message
+SECONDS ?= 60
 BIN := .venv/bin
 
-.PHONY: help demo test check bench requirements dist clean
+.PHONY: help demo test check bench fuzz requirements dist clean
 
 help:
 	@echo "make demo          watch registrations live for $(DURATION) s (DURATION=60 for longer)"
 	@echo "make test          run all tests (ARGS='-k digest' for some)"
 	@echo "make check         ruff and mypy --strict"
 	@echo "make bench         benchmarks, with their bars"
+	@echo "make fuzz          fuzz one target for a while (TARGET=uri SECONDS=60)"
 	@echo "make requirements  catalogue rows that no test names"
 	@echo "make dist          wheel and sdist into dist/"
 	@echo "make clean         remove .venv and caches"
@@ -25,8 +28,11 @@ check: .venv/test.installed
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
-bench: .venv/test.installed
+bench: .venv/bench.installed benchmarks/jssip/node_modules
 	$(BIN)/python -m benchmarks
+
+fuzz: .venv/fuzz.installed
+	$(BIN)/python -m fuzz $(TARGET) -- -max_total_time=$(SECONDS)
 
 requirements: .venv/test.installed
 	$(BIN)/python -m pytest --collect-only --quiet --requirements $(ARGS)
@@ -36,7 +42,12 @@ dist: .venv/test.installed
 	$(BIN)/python -m build
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv benchmarks/jssip/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# JsSIP is one of the peers of bench_syntax; without npm its column is left out.
+benchmarks/jssip/node_modules: benchmarks/jssip/package.json
+	@command -v npm >/dev/null || { echo "no npm: JsSIP is not compared"; exit 0; }; \
+	npm install --prefix benchmarks/jssip --no-package-lock --no-fund --no-audit --silent && touch $@
 
 # One stamp for each extra; a changed pyproject.toml installs again.
 .venv/%.installed: pyproject.toml | .venv/bin/python

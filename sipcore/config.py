@@ -1,24 +1,25 @@
 """What the application or a configuration file says about a registration: frozen, complete, and checked at once.
 
-An `Account` that exists can be put on the wire: every value has passed the check for the slot of the grammar that it
-fills, so nothing that a configuration holds can add a header line or break one. Where an option is None, the profile's
-default holds; `Account.source` tells for each option whether the value was given, the profile's, or the standard's.
+An `Account` that exists can be put on the wire: every text has passed the check for the slot of the grammar that it
+fills (`ACCOUNT_SLOTS` and `TRANSPORT_SLOTS` say which; the slots are in `sipcore.syntax.slots`), so nothing that a
+configuration holds can add a header line or break one. Where an option is None, the profile's default holds;
+`Account.source` tells for each option whether the value was given, the profile's, or the standard's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 
 from sipcore.auth.credentials import Credential
-from sipcore.errors import ConfigError, RemoteProtocolError
+from sipcore.errors import ConfigError
 from sipcore.profiles import SIPCORE, Profile
-from sipcore.syntax import grammar
-from sipcore.syntax.headers import parse_name_addr
-from sipcore.syntax.parameters import parse_parameters
+from sipcore.syntax import slots
+from sipcore.syntax.slots import SlotError, SlotTable, fill
 from sipcore.syntax.uri import Uri
-from sipcore.values import Address, OutcomeClass, Protocol, Secret, is_ip_address
+from sipcore.values import Address, OutcomeClass, Protocol, Secret
 
-__all__ = ["T1", "T2", "T4", "Account", "Credential", "Timing", "Transport"]
+__all__ = ["ACCOUNT_SLOTS", "T1", "T2", "T4", "TRANSPORT_SLOTS", "Account", "Credential", "Timing", "Transport"]
 
 T1 = 0.5
 """Seconds: the round-trip estimate (RFC 3261 section 17.1.1.1)."""
@@ -31,6 +32,12 @@ MAX_EXPIRES = 2**32 - 1
 """RFC 3261 section 20.19."""
 MAX_MAX_FORWARDS = 255
 """RFC 3261 section 20.22."""
+
+MAX_TEXTS = 16384
+"""Bytes of all texts of an account: some of them stand in a REGISTER more than once, and with credentials it still has
+to fit into a datagram."""
+MAX_FURTHER_HEADERS = 128
+"""Half of what a message may have (`sipcore.syntax.limits.MAX_HEADERS`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +76,20 @@ class Transport:
 
     def __post_init__(self) -> None:
         if self.local is not None:
-            host, port = self.local
-            if not is_ip_address(host):
-                raise ConfigError("local", host, "an IP address without brackets")
-            if not 0 <= port <= 65535:
-                raise ConfigError("local", port, "a port from 0 to 65535")
+            fill("local", TRANSPORT_SLOTS["local"], self.local)
         if self.listen and (self.local is None or not self.protocol.reliable):
             raise ConfigError("listen", self.listen, "needs a stream transport with a local address")
 
 
-_UDP = Transport()
-_TCP = Transport(protocol=Protocol.TCP)
+def _local(address: Address) -> Address:
+    if not isinstance(address, tuple) or len(address) != 2:
+        raise SlotError(address, "must be (IP address, port)")
+    return slots.ip_address(address[0]), slots.port(address[1])
+
+
+TRANSPORT_SLOTS: SlotTable = MappingProxyType({"local": _local})
+"""Which slot each text of a `Transport` fills."""
+
 _STANDARD_TIMING = Timing()
 
 
@@ -123,6 +133,9 @@ class Account:
     """Methods for Allow; None names those that are answered, () leaves the header out."""
     user_agent: str = field(default="", kw_only=True)
     """The User-Agent header; empty leaves it out (RFC 3261 section 20.41)."""
+    compact_headers: bool = field(default=False, kw_only=True)
+    """Write Via, From, To, Call-ID, Contact, Supported and Content-Length in one letter each, where every byte of a
+    datagram counts (RFC 3261 section 7.3.3)."""
     extra_headers: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
     """Further header lines for every REGISTER, as (name, value)."""
     max_forwards: int = field(default=70, kw_only=True)
@@ -157,18 +170,15 @@ class Account:
             if not isinstance(value, kinds):
                 shown = "***" if option in _SECRET_OPTIONS else value
                 raise ConfigError(option, shown, f"must be {expected}")
-        aor = _uri("aor", self.aor)
-        if aor.user is None:
-            raise ConfigError("aor", self.aor, "must be a sip URI with a user part, such as sip:alice@example.com")
+        aor = fill("aor", ACCOUNT_SLOTS["aor"], self.aor)
+        assert isinstance(aor, Uri)
         self._resolve_names(aor)
-        self._check_wire(aor)
+        self._check_texts()
         self._check_numbers()
 
     def _resolve_names(self, aor: Uri) -> None:
         if not self.name:
             _set(self, "name", self.aor)
-        if not grammar.check_line(self.name):
-            raise ConfigError("name", self.name, "text without control characters")
         for option, value in self.profile.defaults.items():
             if getattr(self, option) is None:
                 _set(self, option, value)
@@ -181,12 +191,13 @@ class Account:
         self._resolve_credentials(aor)
         if isinstance(self.outbound_proxy, str):
             _set(self, "outbound_proxy", (self.outbound_proxy,))
-        # Without brackets, parameters belong to the URI here; in a Route header they would not.
-        _set(self, "outbound_proxy", tuple(text if "<" in text else f"<{text}>" for text in self.outbound_proxy))
+        _set(self, "outbound_proxy", tuple(map(_in_brackets, self.outbound_proxy)))
         if self.registrar is None:
             # How to get there is kept (RFC 3261 section 19.1.1).
             route = tuple(item for item in aor.parameters if item[0] in ("transport", "maddr"))
-            _set(self, "registrar", str(Uri(scheme=aor.scheme, host=aor.host, port=aor.port, parameters=route)))
+            registrar = str(Uri(scheme=aor.scheme, host=aor.host, port=aor.port, parameters=route))
+            fill("aor", ACCOUNT_SLOTS["registrar"], registrar)
+            _set(self, "registrar", registrar)
 
     def _resolve_credentials(self, aor: Uri) -> None:
         if self.password is None:
@@ -201,37 +212,27 @@ class Account:
             raise ConfigError("username", self.username, "a password, too")
         _set(self, "credentials", derived)
 
-    def _check_wire(self, aor: Uri) -> None:
-        assert self.registrar is not None
-        if aor.secure:
-            raise ConfigError("aor", self.aor, _NO_TLS)
-        _hop("registrar", self.registrar)
-        for proxy in self.outbound_proxy:
-            _route(proxy)
-        if self.contact_user is not None and not grammar.check_user(self.contact_user):
-            raise ConfigError("contact_user", self.contact_user, "a user part (RFC 3261 25.1), other characters as %HH")
-        if not _are_uri_parameters(self.contact_parameters):
-            raise _not_parameters("contact_parameters", self.contact_parameters, "transport", "line")
-        if not _are_header_parameters(self.contact_header_parameters):
-            raise _not_parameters("contact_header_parameters", self.contact_header_parameters, "expires")
-        for option, tokens in (("supported", self.supported), ("allow", self.allow or ())):
-            for token in tokens:
-                if not grammar.is_token(token):
-                    raise ConfigError(option, token, "a token (RFC 3261 25.1)")
-        if not grammar.check_line(self.user_agent):
-            raise ConfigError("user_agent", self.user_agent, "text without control characters")
+    def _check_texts(self) -> None:
         for item in self.credentials:
             if not isinstance(item, Credential):
                 raise ConfigError("credentials", "***", "must be a tuple of Credential")
-        if not all(isinstance(item, tuple) and len(item) == 2 for item in self.extra_headers):
-            raise ConfigError("extra_headers", self.extra_headers, "must be a tuple of (name, value)")
         if not all(isinstance(item, OutcomeClass) for item in self.give_up):
             raise ConfigError("give_up", self.give_up, "must be a frozenset of OutcomeClass")
-        for header, value in self.extra_headers:
-            if not grammar.is_token(header) or header.lower() in _OWN_HEADERS:
-                raise ConfigError("extra_headers", header, "a header name that sipcore does not write itself")
-            if not grammar.check_line(value):
-                raise ConfigError("extra_headers", value, "a value without control characters")
+        size = len(self.aor)
+        for option, slot in ACCOUNT_SLOTS.items():
+            value = getattr(self, option)
+            # Most options of most accounts are as they stand in the class.
+            if value is not _STANDARD[option] and value is not None and option != "aor":
+                fill(option, slot, value)
+                size += _size(value)
+        if size > MAX_TEXTS:
+            raise ConfigError("extra_headers", f"{size} bytes", f"at most {MAX_TEXTS} with all other texts")
+        if self.transport is not None and self.transport.protocol.reliable:
+            for hop in (f"<{self.registrar}>", *self.outbound_proxy):
+                if slots.route(hop).uri.get("ttl") is not None:
+                    raise ConfigError("transport", self.transport.protocol, f"UDP, because of the ttl in {hop}")
+        if len(self.extra_headers) > MAX_FURTHER_HEADERS:
+            raise ConfigError("extra_headers", len(self.extra_headers), f"at most {MAX_FURTHER_HEADERS} headers")
 
     def _check_numbers(self) -> None:
         assert self.expires is not None
@@ -252,6 +253,25 @@ class Account:
         return "standard" if value == standard else "given"
 
 
+ACCOUNT_SLOTS: SlotTable = MappingProxyType(
+    {
+        "aor": slots.address_of_record,
+        "password": slots.password,
+        "name": slots.label,
+        "username": slots.quoted_text,
+        "registrar": slots.registrar,
+        "outbound_proxy": slots.each(slots.route),
+        "contact_user": slots.user,
+        "contact_parameters": slots.contact_uri_parameters,
+        "contact_header_parameters": slots.contact_header_parameters,
+        "supported": slots.option_tags,
+        "allow": slots.methods,
+        "user_agent": slots.header_value,
+        "extra_headers": slots.each(slots.register_header),
+    }
+)
+"""Which slot each text of an `Account` fills; those of its credentials are in `auth.credentials`."""
+
 _TEXT_OR_NONE = (str, type(None))
 _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("aor", str, "a text such as sip:alice@example.com"),
@@ -269,6 +289,7 @@ _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("supported", tuple, "a tuple of option tags"),
     ("allow", (tuple, type(None)), "a tuple of methods or None"),
     ("user_agent", str, "a text"),
+    ("compact_headers", bool, "True or False"),
     ("extra_headers", tuple, "a tuple of (name, value)"),
     ("profile", Profile, "one of the profiles SIPCORE, ASTERISK and JSSIP"),
     ("auth_rejection_permanent", bool, "True or False"),
@@ -290,13 +311,6 @@ _RANGES = (
     ("max_random_initial_delay", 0, MAX_EXPIRES),
     ("redirects", 0, 5),
 )
-_OWN_HEADERS = frozenset(
-    "via v from f to t call-id i cseq contact m expires max-forwards content-length l content-type c route "
-    "record-route authorization proxy-authorization user-agent allow supported k require proxy-require".split()
-)
-_NO_TLS = "a sip URI: TLS is not supported yet, so what sips promises cannot be kept"
-_PARAMETER_VALUE = grammar.TOKEN + "[]/:&$()"
-"""paramchar of RFC 3261 section 25.1; escapes are checked by the URI's parser."""
 _STANDARD: dict[str, object] = {item.name: item.default for item in fields(Account)}
 
 
@@ -304,81 +318,12 @@ def _set(account: Account, option: str, value: object) -> None:
     object.__setattr__(account, option, value)
 
 
-def _uri(option: str, text: str) -> Uri:
-    try:
-        uri = Uri.parse(text)
-    except RemoteProtocolError as error:
-        hint = f", such as sip:{text}" if "@" in text and ":" not in text.partition("@")[0] else f" ({error})"
-        raise ConfigError(option, _masked(text), f"must be a sip URI{hint}") from None
-    if uri.scheme not in ("sip", "sips"):
-        raise ConfigError(option, _masked(text), "must be a sip URI")
-    if uri.password is not None:
-        # RFC 3261 section 19.1.1 recommends against it, and it would show wherever the URI does.
-        raise ConfigError(option, _masked(text), "a URI without a password; option `password` is for that")
-    if uri.headers or uri.get("method") is not None:
-        raise ConfigError(option, text, "a URI without headers and method (RFC 3261 section 19.1.1)")
-    return uri
+def _in_brackets(route: object) -> object:
+    # Without brackets, parameters belong to the URI here; in a Route header they would not.
+    return f"<{route}>" if isinstance(route, str) and "<" not in route else route
 
 
-def _hop(option: str, text: str) -> None:
-    """Refuse what would have to leave over a transport that we do not have."""
-    uri = _uri(option, text)
-    if uri.secure:
-        raise ConfigError(option, text, _NO_TLS)
-    if (uri.get("transport") or "udp").upper() not in Protocol.__members__:
-        raise ConfigError(option, text, "transport=udp or transport=tcp; others are not supported yet")
-
-
-def _route(text: str) -> None:
-    expected = "a route such as <sip:proxy.example.com;lr>"
-    if not grammar.check_line(text):
-        raise ConfigError("outbound_proxy", _masked(text), expected)
-    try:
-        value = parse_name_addr(text)
-    except RemoteProtocolError as error:
-        raise ConfigError("outbound_proxy", _masked(text), f"{expected} ({error})") from None
-    _hop("outbound_proxy", value.uri_text)
-
-
-def _masked(text: str) -> str:
-    """The text without what may be a password in a URI."""
-    before, at, after = text.rpartition("@")
-    scheme, _, userinfo = before.partition(":")
-    user, colon, _ = userinfo.partition(":")
-    return f"{scheme}:{user}:***@{after}" if at and colon else text
-
-
-def _are_uri_parameters(text: str) -> bool:
-    """True when `text` in a Contact URI, between the parameters that we write, is parameters and nothing else."""
-    if not text:
-        return True
-    try:
-        uri = Uri.parse(f"sip:a@b;transport=TCP{text};line=0")
-    except RemoteProtocolError:
-        return False
-    # Ours stay as they are when the text begins with a semicolon and brings no headers.
-    return (uri.parameters[0], uri.parameters[-1]) == (("transport", "TCP"), ("line", "0")) and all(
-        value is None or (value and not value.strip(_PARAMETER_VALUE)) for _, value in uri.parameters
-    )
-
-
-def _not_parameters(option: str, text: str, *own: str) -> ConfigError:
-    ours = [name for name in own if f";{name}" in text.lower()]
-    also = f", without {ours[0]}, which sipcore writes itself" if ours else ""
-    return ConfigError(option, text, f"parameters in the form ;name=value{also}")
-
-
-def _are_header_parameters(text: str) -> bool:
-    """True when `text` behind a Contact, before the parameter that we write, is parameters and nothing else."""
-    if not text:
-        return True
-    if not grammar.check_line(text):
-        return False
-    try:
-        parameters = parse_parameters(f"{text};expires=0", "Contact")
-    except RemoteProtocolError:
-        return False
-    return all(
-        value is None or value[:1] == '"' or grammar.is_token(value) or grammar.is_host(value)
-        for _, value in parameters
-    )
+def _size(value: object) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_size, value))
+    return len(value if value.isascii() else value.encode()) if isinstance(value, str) else 0

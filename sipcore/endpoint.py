@@ -23,6 +23,7 @@ from sipcore.flows import Flow, FlowHost
 from sipcore.syntax.framing import KeepAlive, StreamFramer
 from sipcore.syntax.limits import MAX_DATAGRAM, MAX_KEEPALIVES
 from sipcore.syntax.message import Request, Response, parse_message
+from sipcore.syntax.stun import is_stun
 from sipcore.timers import Timers
 from sipcore.values import Address, Protocol
 
@@ -274,6 +275,11 @@ class Endpoint(ABC):
     def on_response(self, flow: Flow, response: Response, data: bytes, source: Address | None, now: float) -> None:
         """A response arrived."""
 
+    def on_malformed(  # noqa: B027  optional
+        self, flow: Flow, data: bytes, error: RemoteProtocolError, source: Address | None, now: float
+    ) -> None:
+        """Something arrived that is no message. It has been reported as dropped; whoever serves may answer it."""
+
     def on_flow_open(self, flow: Flow, now: float) -> None:  # noqa: B027  optional
         """A flow is there, ours or accepted."""
 
@@ -330,10 +336,14 @@ class Endpoint(ABC):
         # Keep-alives of all kinds: CRLFs (RFC 5626 section 4.4.1), and the NUL bytes that some NAT helpers send.
         if len(data) <= 4 and not data.strip(b"\r\n\0"):
             return
+        if is_stun(data):
+            self.drop("STUN, which is not served here", flow.id, source)
+            return
         try:
             message = parse_message(data)
         except RemoteProtocolError as error:
             self.drop(_fault(error), flow.id, source)
+            self.on_malformed(flow, data, error, source, now)
             return
         if isinstance(message, Response):
             self.on_response(flow, message, data, source, now)
@@ -352,6 +362,7 @@ class Endpoint(ABC):
                 message = parse_message(item)
             except RemoteProtocolError as error:
                 self.drop(_fault(error), flow.id, flow.remote)
+                self.on_malformed(flow, item, error, flow.remote, now)
                 continue
             if isinstance(message, Response):
                 self.on_response(flow, message, item, flow.remote, now)
@@ -360,6 +371,7 @@ class Endpoint(ABC):
         if framer.error is not None and flow.open:
             # There is no way to find the next message in a stream whose framing is lost.
             self.drop(_fault(framer.error), flow.id, flow.remote)
+            self.on_malformed(flow, framer.rejected, framer.error, flow.remote, now)
             self.abandon_flow(flow, _fault(framer.error), now)
         if flow.open:
             if not framer.pending:
@@ -384,8 +396,7 @@ class Endpoint(ABC):
 def _fault(error: RemoteProtocolError) -> str:
     """A cause that stays the same for equal faults, so that they can be counted together: the kind without the
     value."""
-    kind = str(error).partition(":")[0]
-    return f"limit: {kind}" if isinstance(error, LimitExceeded) else f"malformed message: {kind}"
+    return f"limit: {error.kind}" if isinstance(error, LimitExceeded) else f"malformed message: {error.kind}"
 
 
 def _as_host(endpoint: Endpoint) -> FlowHost:

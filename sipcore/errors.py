@@ -49,6 +49,11 @@ class RemoteProtocolError(SipError):
         if status_hint is not None:
             self.status_hint = status_hint
 
+    @property
+    def kind(self) -> str:
+        """The fault without anything the peer wrote: equal for equal faults, and fit for a reason phrase."""
+        return str(self).partition(":")[0]
+
 
 class LimitExceeded(RemoteProtocolError):
     """The peer's bytes pass one of the limits named in `sipcore.syntax.limits`."""

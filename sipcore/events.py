@@ -119,7 +119,10 @@ class InboundResponse(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageDropped(Event):
-    """Something arrived and was ignored. Equal drops that were not fetched in time are merged into one."""
+    """Something arrived and was not acted upon: ignored, or by a server refused because it could not be read.
+
+    Equal drops that were not fetched in time are merged into one.
+    """
 
     cause: str
     """Why, in a few words that stay the same for equal reasons."""

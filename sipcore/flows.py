@@ -114,4 +114,6 @@ class Flow:
 
     def on_due(self, now: float) -> None:
         """It did not open in time, or a peer left a message unfinished for too long."""
+        if self.open:
+            self.host.drop("incomplete message", self.id, self.remote)
         self.host.abandon_flow(self, "incomplete message" if self.open else "no connection in time", now)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sipcore.auth.policy import ASTERISK_POLICY, JSSIP_POLICY, SIPCORE_POLICY, AuthPolicy
+from sipcore.syntax import slots
+from sipcore.syntax.slots import SlotTable, fill
 from sipcore.values import OutcomeClass
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "MAX_UNTRIED_CREDENTIALS",
     "MIN_ATTEMPT_GAP",
     "PROFILES",
+    "PROFILE_SLOTS",
     "SIPCORE",
     "Backoff",
     "ChallengeRule",
@@ -201,6 +204,9 @@ class Profile:
     it as written."""
     userless_request_uri: bool
     """The registrar URI loses its user part (RFC 3261 section 10.2); otherwise it is used as written."""
+    max_forwards_first: bool
+    """Max-Forwards stands behind Via and Route, where proxies find it at once (RFC 3261 section 7.3.1); otherwise in
+    front of User-Agent."""
     default_contact_user: str | None
     """The Contact's user part; None takes that of the AOR."""
     register_removes_first: bool
@@ -218,9 +224,19 @@ class Profile:
     defaults: Mapping[str, object]
     """The account's options that have another default under this profile."""
 
+    def __post_init__(self) -> None:
+        for option, slot in PROFILE_SLOTS.items():
+            value = getattr(self, option)
+            if value is not None:
+                fill(option, slot, value)
+
     def __repr__(self) -> str:
         # The whole table would bury everything else in a listing of accounts.
         return f"<profile {self.name}>"
+
+
+PROFILE_SLOTS: SlotTable = {"name": slots.label, "default_contact_user": slots.user}
+"""Which slot each text of a `Profile` fills."""
 
 
 def _all(rule: RetryRule) -> Mapping[OutcomeClass, RetryRule]:
@@ -258,6 +274,7 @@ SIPCORE = Profile(
     provisional_restarts_copies=False,
     bare_aor=True,
     userless_request_uri=True,
+    max_forwards_first=True,
     default_contact_user=None,
     register_removes_first=False,
     failed_refresh_rejects=False,
@@ -298,6 +315,7 @@ ASTERISK = Profile(
     provisional_restarts_copies=True,
     bare_aor=False,
     userless_request_uri=False,
+    max_forwards_first=False,
     default_contact_user="s",
     register_removes_first=True,
     failed_refresh_rejects=True,
@@ -328,6 +346,7 @@ JSSIP = Profile(
     provisional_restarts_copies=False,
     bare_aor=True,
     userless_request_uri=True,
+    max_forwards_first=True,
     default_contact_user=None,
     register_removes_first=False,
     failed_refresh_rejects=True,

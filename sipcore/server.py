@@ -16,7 +16,7 @@ from sipcore.endpoint import Endpoint, Listener
 from sipcore.errors import ConfigError, LocalProtocolError, RemoteProtocolError
 from sipcore.events import ListenFailed, Listening
 from sipcore.flows import Flow
-from sipcore.inbound import Answer, StatelessTags, answer_statelessly, screen
+from sipcore.inbound import Answer, StatelessTags, answer_statelessly, refuse, screen
 from sipcore.inbound.screening import fault
 from sipcore.registrar import EXTENSIONS, Location, RegistrarPolicy, Rules, StoredBinding, Users
 from sipcore.syntax.message import Request, Response
@@ -106,17 +106,27 @@ class Registrar(Endpoint):
         if self.policy.silent:
             return
         if request.method == "REGISTER":
-            self._register(flow, request, source, now)
+            self._register(flow, request, data, source, now)
         elif request.method == "ACK":
             self.drop("an ACK that nobody waits for", flow.id, source)
         else:
             answer = screen(request, HANDLES, EXTENSIONS)
             assert answer is not None
-            answer_statelessly(self, self._tags, flow, request, source, answer)
+            if not answer_statelessly(self, self._tags, flow, request, source, answer):
+                refuse(self, self._tags, flow, data, source, Answer(400, "Missing or malformed Via"))
 
     def on_response(self, flow: Flow, response: Response, data: bytes, source: Address | None, now: float) -> None:
         """A registrar asks nothing, so nobody can answer it."""
         self.drop("a response to a registrar", flow.id, source)
+
+    def on_malformed(
+        self, flow: Flow, data: bytes, error: RemoteProtocolError, source: Address | None, now: float
+    ) -> None:
+        """Refuse a request that cannot be read, and say what is wrong with it."""
+        if not self.policy.silent:
+            status = error.status_hint
+            reason = None if status == 505 else f"{error.kind[:1].upper()}{error.kind[1:]}"
+            refuse(self, self._tags, flow, data, source, Answer(status, reason))
 
     def on_flow_open(self, flow: Flow, now: float) -> None:
         """A UDP socket is bound, or a client has connected."""
@@ -139,29 +149,32 @@ class Registrar(Endpoint):
         """A TCP listener could not be had."""
         self.put(ListenFailed(protocol=listener.protocol, local=listener.local, error=error))
 
-    def _register(self, flow: Flow, request: Request, source: Address | None, now: float) -> None:
+    def _register(self, flow: Flow, request: Request, data: bytes, source: Address | None, now: float) -> None:
         try:
             transaction = self._transactions.receive(flow, request, source, now)
-            if transaction is None:
-                return
-            wrong = fault(request)
-            if wrong is None:
-                answer = self._rules.process(request, now)
-            else:
-                answer = Answer(400, f"Missing or malformed {wrong}")
-            self._tag_count += 1
-            headers = answer.headers
-            if self.policy.server:
-                headers = (*headers, ("Server", self.policy.server))
-            data = write_response(
-                request,
-                answer.status,
-                source,
-                reason=answer.reason,
-                to_tag=f"{self._tag_start}{self._tag_count:x}",
-                headers=headers,
-            )
         except RemoteProtocolError:
-            self.drop("a request without a usable Via", flow.id, source)
+            # Without a branch all the identities of RFC 2543 are needed, so it may be any of them.
+            missing = fault(request) or "Via"
+            self.drop(f"a request without a usable {missing}", flow.id, source)
+            refuse(self, self._tags, flow, data, source, Answer(400, f"Missing or malformed {missing}"))
+            return
+        if transaction is None:
+            return
+        wrong = fault(request)
+        if wrong is None:
+            answer = self._rules.process(request, now)
         else:
-            transaction.respond(data, answer.status, now)
+            answer = Answer(400, f"Missing or malformed {wrong}")
+        self._tag_count += 1
+        headers = answer.headers
+        if self.policy.server:
+            headers = (*headers, ("Server", self.policy.server))
+        text = write_response(
+            request,
+            answer.status,
+            source,
+            reason=answer.reason,
+            to_tag=f"{self._tag_start}{self._tag_count:x}",
+            headers=headers,
+        )
+        transaction.respond(text, answer.status, now)

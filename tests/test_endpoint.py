@@ -374,7 +374,10 @@ def test_an_unfinished_message_ends_the_connection_in_time() -> None:
     assert flow.open
     host.run(1.0 + INCOMPLETE_MESSAGE_TIMEOUT)
     assert not flow.open
-    assert host.outputs() == [CloseFlow(flow=flow.id)]
+    assert host.outputs() == [
+        MessageDropped(cause="incomplete message", flow=flow.id, source=REMOTE),
+        CloseFlow(flow=flow.id),
+    ]
     assert host.ended == [(flow.id, "incomplete message")]
 
 

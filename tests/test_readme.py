@@ -35,7 +35,31 @@ def test_there_is_an_example_for_each_driver() -> None:
     assert all(f"from {package} import" in found for package in ("sipcore_trio", "sipcore_asyncio", "sipcore_sync"))
 
 
-@pytest.mark.parametrize("code", blocks("python"))
+REGISTERING = [code for code in blocks("python") if "registered(" in code]
+
+SYNTAX = [code for code in blocks("python") if "registered(" not in code]
+
+SHOWN = """OPTIONS h2.example Al 7 4
+True
+OPTIONS sip:bob@h2.example SIP/2.0\r
+f: "Al" <sip:al@h1.example>;tag=7\r
+CSeq: 4 OPTIONS\r
+l: 0\r
+Max-Forwards: 70\r
+\r
+
+"""
+
+
+def test_eight_lines_parse_read_change_and_write_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = SYNTAX
+    assert len([line for line in code.splitlines() if line.strip()]) <= MAX_LINES
+    exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out == SHOWN
+    assert (TOP / "examples" / "syntax.py").read_text(encoding="utf-8").endswith(code)
+
+
+@pytest.mark.parametrize("code", REGISTERING)
 def test_an_example_registers_in_eight_lines_and_ctrl_c_removes_the_binding(code: str, registrar: Program) -> None:
     assert len([line for line in code.splitlines() if line.strip()]) <= MAX_LINES
     address = registrar.line("listening on udp:").rpartition("udp:")[2]

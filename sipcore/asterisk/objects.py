@@ -171,6 +171,8 @@ class _Builder:
             self.probe(values, "user_agent", user_agent=self.user_agent)
 
     def system(self, values: Values) -> None:
+        if "compact_headers" in values:
+            self.common["compact_headers"] = values.boolean("compact_headers")
         t1 = values.integer("timer_t1") / 1000 if "timer_t1" in values else 0.5
         timeout = values.integer("timer_b") / 1000 if "timer_b" in values else TIMER_B
         if timeout < 64 * t1:

@@ -47,7 +47,7 @@ def _kinds(kinds: Mapping[str, str]) -> list[tuple[Kind, list[str]]]:
 OPTIONS: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
     {
         "global": _table(text="type user_agent", integer="max_forwards"),
-        "system": _table(text="type", integer="timer_t1 timer_b"),
+        "system": _table(text="type", integer="timer_t1 timer_b", boolean="compact_headers"),
         "transport": _table(text="type protocol bind"),
         "auth": _table(
             text="type auth_type username realm supported_algorithms_uac",
@@ -81,7 +81,7 @@ NOT_YET: Mapping[str, Mapping[str, str | None]] = MappingProxyType(
             "threadpool_initial_size threadpool_auto_increment threadpool_idle_timeout threadpool_max_size "
             "disable_tcp_switch follow_early_media_fork accept_multiple_sdp_answers".split()
         )
-        | {"compact_headers": "no", "disable_rport": "no"},
+        | {"disable_rport": "no"},
         "transport": dict.fromkeys(
             "ca_list_file ca_list_path cert_file cipher domain external_media_address external_signaling_address "
             "external_signaling_hostname external_signaling_port local_net method password priv_key_file "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sipcore.auth.fields import MALFORMED, Fields, parse_schemes, unescape
+from sipcore.auth.fields import MALFORMED, MAX_VALUE, Fields, parse_schemes, unescape
 from sipcore.syntax.grammar import is_token, quote
 from sipcore.syntax.limits import MAX_CHALLENGES
 
@@ -84,27 +85,82 @@ def parse_challenges(values: Sequence[str], *, proxy: bool) -> tuple[Challenge, 
     """
     found: list[Challenge] = []
     for value in values:
+        if (usual := _usual_digest(value)) is not None and len(value) <= MAX_VALUE and len(found) < MAX_CHALLENGES:
+            realm, nonce, opaque, algorithm, offered, stale, domain, charset, userhash = usual.groups()
+            if realm is not None and nonce is not None:
+                found.append(
+                    _new(
+                        Challenge,
+                        (
+                            "Digest",
+                            realm,
+                            nonce,
+                            opaque,
+                            algorithm,
+                            () if offered is None else _QOPS.get(offered) or _qops(offered),
+                            stale is not None and stale.lower() == "true",
+                            userhash is not None and userhash.lower() == "true",
+                            domain,
+                            proxy,
+                            "UTF-8" if charset is not None and charset.lower() == "utf-8" else None,
+                            (),
+                        ),
+                    )
+                )
+                continue
         for scheme, fields in parse_schemes(value):
             if len(found) == MAX_CHALLENGES:
                 return tuple(found)
             if scheme != "Digest" and scheme.lower() != "digest":
                 found.append(Challenge(scheme, proxy=proxy))
             elif "realm" in fields and "nonce" in fields and MALFORMED not in fields:
+                for name in ("algorithm", "qop"):
+                    if name in fields:
+                        fields[name] = unescape(fields[name])
                 found.append(_digest(fields, proxy))
     return tuple(found)
 
 
+# A NamedTuple's own constructor is a Python function and costs as much as finding the values.
+_new = tuple.__new__
+
+# One challenge without quoted-pairs, each parameter quoted as the grammar has it, as nearly every one is. A parameter
+# that came before does not match again; what does not fit is looked at more closely.
+_QUOTED = r'"([^"\\\x00-\x08\x0a-\x1f\x7f]*+)"'
+_BARE = r"([!#$%&'*+.^_`|~0-9A-Za-z-]++)"
+_usual_digest = re.compile(
+    "Digest (?:(?:"
+    + "|".join(
+        f"{name}=(?({number})(?!)){form}"
+        for number, (name, form) in enumerate(
+            [
+                ("realm", _QUOTED),
+                ("nonce", _QUOTED),
+                ("opaque", _QUOTED),
+                ("algorithm", _BARE),
+                ("qop", _QUOTED),
+                ("stale", _BARE),
+                ("domain", _QUOTED),
+                ("charset", _BARE),
+                ("userhash", _BARE),
+            ],
+            1,
+        )
+    )
+    + r")(?:,[ ]?+(?!\Z)|\Z))++"
+).fullmatch
+
 # Nearly every server sends one of these.
-_QOPS: dict[str, tuple[str, ...]] = {"": (), "auth": ("auth",), "auth,auth-int": ("auth", "auth-int")}
+_QOPS: dict[str, tuple[str, ...]] = {"auth": ("auth",), "auth,auth-int": ("auth", "auth-int")}
+
+
+def _qops(offered: str) -> tuple[str, ...]:
+    return tuple([option for item in offered.split(",") if (option := item.strip(" \t").lower())])
 
 
 def _digest(fields: Fields, proxy: bool) -> Challenge:
     get = fields.get
     realm, nonce, opaque = fields["realm"], fields["nonce"], get("opaque")
-    offered = get("qop", "")
-    qop = _QOPS.get(offered)
-    if qop is None:
-        qop = tuple(option for item in offered.split(",") if (option := item.strip(" \t").lower()))
     stale, userhash, domain, charset = get("stale"), get("userhash"), get("domain"), get("charset")
     challenge = Challenge(
         "Digest",
@@ -112,7 +168,7 @@ def _digest(fields: Fields, proxy: bool) -> Challenge:
         nonce,
         opaque,
         get("algorithm"),
-        qop,
+        _qops(get("qop", "")),
         stale is not None and stale.lower() == "true",
         userhash is not None and userhash.lower() == "true",
         domain if domain is None else unescape(domain),

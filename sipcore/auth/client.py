@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sipcore.auth.challenge import Challenge
 from sipcore.auth.credentials import Credential
-from sipcore.auth.digest import DigestSession, InfoResult, is_new_information
+from sipcore.auth.digest import MAX_NC, DigestSession, InfoResult, is_new_information
 from sipcore.auth.policy import SIPCORE_POLICY, AuthPolicy, choose
 from sipcore.syntax.grammar import visible
 
@@ -125,6 +125,9 @@ class ClientAuth:
         choices, reason = choose(offered, credentials, policy)
         if not choices:
             return AuthVerdict(Verdict.UNUSABLE, reason)
+        if not self._sessions:
+            self._sessions = tuple([DigestSession(choice) for choice in choices[-MAX_SESSIONS:]])
+            return AuthVerdict(Verdict.NEW, reason) if reason else _NEW
         sessions = list(self._sessions)
         if registrar := {choice.challenge.realm for choice in choices if not choice.challenge.proxy}:
             # A registrar that has changed its realm is not sent the old one's credentials any more. Proxies are kept:
@@ -170,7 +173,7 @@ class ClientAuth:
         """
         headers = []
         for session in self._sessions:
-            if session.usable:
+            if session.nc < MAX_NC:
                 headers.append(_header(session, method, uri, body, random))
             else:
                 session.sent = False

@@ -19,7 +19,7 @@ def session_key(algorithm: Algorithm, ha1: Secret, nonce: str, cnonce: str) -> S
 
 def a2_hash(algorithm: Algorithm, method: str, uri: str, qop: str | None, body: bytes) -> str:
     """H(A2); for the rspauth of a server `method` is empty (sections 3.4.3 and 3.5)."""
-    if qop is not None and qop.lower() == "auth-int":
+    if qop != "auth" and qop is not None and qop.lower() == "auth-int":
         return algorithm.hash(f"{method}:{uri}:{algorithm.digest(body).hexdigest()}")
     return algorithm.digest(f"{method}:{uri}".encode("utf-8", "surrogateescape")).hexdigest()
 

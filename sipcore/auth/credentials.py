@@ -9,10 +9,11 @@ from unicodedata import normalize
 
 from sipcore.auth.hashing import Algorithm
 from sipcore.errors import ConfigError
-from sipcore.syntax.grammar import check_line
+from sipcore.syntax import slots
+from sipcore.syntax.slots import SlotTable, fill
 from sipcore.values import Secret
 
-__all__ = ["Credential", "RealmMatch"]
+__all__ = ["CREDENTIAL_SLOTS", "Credential", "RealmMatch"]
 
 
 class RealmMatch(enum.IntEnum):
@@ -50,17 +51,17 @@ class Credential:
             raise ConfigError("username", self.username, "must be a text")
         if not isinstance(self.password, Secret | None):
             raise ConfigError("password", "***", "must be a Secret, such as Secret(text), or None")
-        _check_name("username", self.username)
+        fill("username", CREDENTIAL_SLOTS["username"], self.username)
         if not self.username:
             raise ConfigError("username", self.username, "a user name is needed")
         if self.realm is not None:
-            _check_name("realm", self.realm)
+            fill("realm", CREDENTIAL_SLOTS["realm"], self.realm)
         if self.password is None and not self.ha1:
             raise ConfigError("password", None, "a password or a password digest is needed (an empty password is one)")
-        if self.password is not None and not _usable(self.password):
-            raise ConfigError("password", self.password, "no line ends and no NUL, only what UTF-8 can carry")
+        if self.password is not None:
+            fill("password", CREDENTIAL_SLOTS["password"], self.password)
         if self.ha1:
-            object.__setattr__(self, "ha1", tuple(_checked(algorithm, ha1) for algorithm, ha1 in self.ha1))
+            object.__setattr__(self, "ha1", _digests(self.ha1))
             if len({algorithm for algorithm, _ in self.ha1}) != len(self.ha1):
                 raise ConfigError("ha1", [algorithm for algorithm, _ in self.ha1], "one digest for each algorithm")
         if self.algorithms is not None:
@@ -103,9 +104,9 @@ class Credential:
         password = self.password
         if password is None:
             raise ConfigError("password", None, f"a password or a digest for {algorithm.base} is needed")
-        username = self.name(normalised=normalised)
+        username = self.username
         if normalised:
-            password = password.apply(_nfc)
+            username, password = _nfc(username), password.apply(_nfc)
         # One expression: no local variable of any frame ever holds the password.
         return Secret(
             algorithm.digest(f"{username}:{realm}:{password.reveal()}".encode("utf-8", "surrogateescape")).hexdigest()
@@ -134,18 +135,21 @@ class Credential:
         return algorithm.hash(f"{self.name(normalised=normalised)}:{realm}")
 
 
+def _digests(ha1: tuple[tuple[Algorithm, Secret], ...]) -> tuple[tuple[Algorithm, Secret], ...]:
+    return tuple(_checked(algorithm, text) for algorithm, text in ha1)
+
+
+CREDENTIAL_SLOTS: SlotTable = {
+    "username": slots.quoted_text,
+    "password": slots.password,
+    "ha1": _digests,
+    "realm": slots.quoted_text,
+}
+"""Which slot each text of a `Credential` fills."""
+
+
 def _nfc(text: str) -> str:
     return normalize("NFC", text)
-
-
-def _check_name(option: str, text: str) -> None:
-    if not check_line(text):
-        raise ConfigError(option, text, "no line ends and no other control characters")
-
-
-def _usable(password: Secret) -> bool:
-    # A line end or NUL in a password is a mistake in reading it from a file; a lone surrogate cannot be hashed.
-    return not any(mark in "\r\n\0" or "\ud800" <= mark <= "\udfff" for mark in password.reveal())
 
 
 def _checked(algorithm: Algorithm, ha1: Secret) -> tuple[Algorithm, Secret]:

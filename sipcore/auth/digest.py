@@ -6,6 +6,7 @@ RFC 7616 sections 3.4 to 3.6, RFC 8760, RFC 3261 section 22.4; the form without 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Sequence
 from hmac import compare_digest
 from random import Random
@@ -110,13 +111,16 @@ class DigestSession:
     """True when the server has accepted an answer, and refused none since that it should have accepted."""
 
     def __init__(self, choice: Choice) -> None:
-        self.challenge = challenge = choice.challenge
-        self.credential = choice.credential
-        self.algorithm = choice.algorithm
+        # What repr() shows comes first: hashing may fail, and then a traceback with local variables shows this object.
+        self.challenge, self.credential, self.algorithm, _, _ = choice
         self.nc = 0
-        self._ha1 = self.credential.ha1_for(self.algorithm, challenge.realm, normalised=challenge.charset is not None)
-        self.sent = self.proven = False
-        self._begin(challenge.nonce)
+        challenge = self.challenge
+        self._ha1 = self._key = self.credential.ha1_for(
+            self.algorithm, challenge.realm, normalised=challenge.charset is not None
+        )
+        self.sent = self.proven = self.adopted = False
+        self.nonce = challenge.nonce
+        self.cnonce = ""
         self._take(choice)
 
     def __repr__(self) -> str:
@@ -162,7 +166,7 @@ class DigestSession:
         algorithm = self.algorithm
         qop = self.qop
         a2 = a2_hash(algorithm, method, uri, qop, body)
-        address = f'"{uri}"' if '"' not in uri and "\\" not in uri else quote(uri)
+        address = f'"{uri}"' if _plain(uri) else quote(uri)
         userhash = ", userhash=true" if self.userhash else ""
         if qop is None:
             text = response(algorithm, self._key, self.nonce, "", "", None, a2)
@@ -231,26 +235,32 @@ class DigestSession:
         self._key = self._ha1
 
     def _take(self, choice: Choice) -> None:
-        challenge = choice.challenge
-        self.challenge = challenge
-        self.qop = choice.qop
-        self.userhash = choice.userhash
-        self._head = self._head_for(challenge.echo("nonce", challenge.nonce))
+        self.challenge, _, _, self.qop, self.userhash = choice
+        challenge = self.challenge
         self._algorithm_text = "" if challenge.algorithm is None else f", algorithm={challenge.algorithm}"
-        opaque = challenge.opaque
-        self._opaque_text = "" if opaque is None else f", opaque={challenge.echo('opaque', opaque)}"
+        realm, nonce, opaque, username = challenge.realm, challenge.nonce, challenge.opaque, self.credential.username
+        if self.userhash or challenge.verbatim or _plain(f"{realm}{nonce}{opaque}{username}") is None:
+            self._head = self._head_for(challenge.echo("nonce", nonce))
+            self._opaque_text = "" if opaque is None else f", opaque={challenge.echo('opaque', opaque)}"
+        else:
+            self._head = f'Digest username="{username}", realm="{realm}", nonce="{nonce}", uri='
+            self._opaque_text = "" if opaque is None else f', opaque="{opaque}"'
 
     def _head_for(self, nonce: str) -> str:
-        challenge, credential = self.challenge, self.credential
-        normalised = challenge.charset is not None
+        challenge = self.challenge
+        return f"Digest {self._user()}, realm={challenge.echo('realm', challenge.realm)}, nonce={nonce}, uri="
+
+    def _user(self) -> str:
+        credential = self.credential
         if self.userhash:
-            user = f'username="{credential.userhash(self.algorithm, challenge.realm, normalised=normalised)}"'
-        elif normalised and not credential.username.isascii():
+            challenge = self.challenge
+            name = credential.userhash(self.algorithm, challenge.realm, normalised=challenge.charset is not None)
+            return f'username="{name}"'
+        username = credential.username
+        if self.challenge.charset is not None and not username.isascii():
             # In SIP a quoted-string holds UTF-8, so only a server that speaks of charsets is given the longer form.
-            user = f"username*={_extended(credential.name(normalised=True))}"
-        else:
-            user = f"username={quote(credential.username)}"
-        return f"Digest {user}, realm={challenge.echo('realm', challenge.realm)}, nonce={nonce}, uri="
+            return f"username*={_extended(credential.name(normalised=True))}"
+        return f"username={quote(username)}"
 
 
 def is_new_information(challenge: Challenge, session: DigestSession | None) -> bool:
@@ -263,6 +273,9 @@ def is_new_information(challenge: Challenge, session: DigestSession | None) -> b
         return True
     return session.usable and (challenge.stale or not session.sent)
 
+
+# What stands in a quoted-string as it is.
+_plain = re.compile(r"[ !#-\[\]-~]++").fullmatch
 
 _EXTENDED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`|~")
 

@@ -76,24 +76,32 @@ def choose(
     """
     chosen: list[Choice] = []
     refused: list[str] = []
+    in_order = policy.order is Order.SERVER
     for challenge in challenges:
+        place = _find(chosen, challenge)
+        if place is not None and in_order:
+            continue
         choice = _consider(challenge, credentials, policy)
         if isinstance(choice, str):
             refused.append(choice)
-            continue
-        for index, other in enumerate(chosen):
-            if other.challenge.realm == challenge.realm and other.challenge.proxy is challenge.proxy:
-                # RFC 8760 section 2.4: exactly one answer for each realm.
-                if policy.order is Order.STRONGEST and choice.algorithm.strength > other.algorithm.strength:
-                    chosen[index] = choice
-                break
-        else:
+        elif place is None:
             chosen.append(choice)
+        elif choice.algorithm.strength > chosen[place].algorithm.strength:
+            # RFC 8760 section 2.4: exactly one answer for each realm.
+            chosen[place] = choice
     return chosen, "; ".join(refused)
 
 
+def _find(chosen: list[Choice], challenge: Challenge) -> int | None:
+    """Where the choice for the realm of `challenge` stands."""
+    for place, other in enumerate(chosen):
+        if other.challenge.realm == challenge.realm and other.challenge.proxy is challenge.proxy:
+            return place
+    return None
+
+
 def _consider(challenge: Challenge, credentials: Sequence[Credential], policy: AuthPolicy) -> Choice | str:
-    if not challenge.digest:
+    if challenge.scheme != "Digest":
         # RFC 3261 section 22.1: Basic above all is never answered.
         return f"scheme {visible(challenge.scheme, 40)} is not supported"
     algorithm = Algorithm.parse(challenge.algorithm)
@@ -120,7 +128,11 @@ def _consider(challenge: Challenge, credentials: Sequence[Credential], policy: A
             best, rank = credential, match
     if best is None:
         return _reason(challenge, "no credential for this realm and algorithm")
-    return Choice(challenge, best, algorithm, qop, challenge.userhash and policy.userhash)
+    return _new(Choice, (challenge, best, algorithm, qop, challenge.userhash and policy.userhash))
+
+
+# A NamedTuple's own constructor is a Python function.
+_new = tuple.__new__
 
 
 def _reason(challenge: Challenge, text: str) -> str:

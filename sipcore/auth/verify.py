@@ -18,6 +18,7 @@ from sipcore.auth.fields import MALFORMED, Fields, parse_schemes, unescape
 from sipcore.auth.hashing import Algorithm
 from sipcore.auth.nonces import MAX_TRACKED, Nonces
 from sipcore.errors import RemoteProtocolError
+from sipcore.syntax import slots
 from sipcore.syntax.grammar import quote
 from sipcore.syntax.uri import Uri
 from sipcore.values import Secret
@@ -96,7 +97,7 @@ class DigestVerifier:
         proxy: bool = False,
         max_nonces: int = MAX_TRACKED,
     ) -> None:
-        self.realm = realm
+        self.realm = slots.quoted_text(realm)
         self._algorithms = tuple(dict.fromkeys(algorithms))
         self._qops = tuple(qops)
         # A client that knows RFC 2069 alone ignores our qop (RFC 3261 section 22.4).

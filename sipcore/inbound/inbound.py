@@ -13,7 +13,7 @@ from sipcore.events import InboundRequest
 from sipcore.flows import Flow, FlowHost
 from sipcore.inbound.identify import identify
 from sipcore.inbound.screening import Answer, screen
-from sipcore.syntax.grammar import check_line, is_token, visible
+from sipcore.syntax import slots
 from sipcore.syntax.limits import MAX_DATAGRAM
 from sipcore.syntax.message import Request
 from sipcore.syntax.names import header_key
@@ -26,9 +26,6 @@ __all__ = ["Inbound", "StatelessTags", "answer_statelessly"]
 
 TAG_BYTES: Final = 8
 """64 bits of a To tag; RFC 3261 section 19.3 asks for 32."""
-
-_OURS: Final = frozenset({"via", "from", "to", "call-id", "cseq", "content-length"})
-"""Headers that `respond` copies or computes itself."""
 
 
 class StatelessTags:
@@ -50,10 +47,10 @@ class StatelessTags:
 
 def answer_statelessly(
     host: FlowHost, tags: StatelessTags, flow: Flow, request: Request, source: Address | None, answer: Answer
-) -> None:
+) -> bool:
     """Send an answer that depends on nothing but its request, so that copies of the request get the same bytes.
 
-    When the Via does not say where to, the request is dropped.
+    When the Via does not say where to, the request is dropped, and the result is False.
     """
     try:
         remote = None if source is None or flow.reliable else response_target(request, source)
@@ -63,8 +60,9 @@ def answer_statelessly(
         )
     except RemoteProtocolError:
         host.drop("a request without a usable Via", flow.id, source)
-    else:
-        host.transmit(flow, data, remote)
+        return False
+    host.transmit(flow, data, remote)
+    return True
 
 
 class Inbound:
@@ -87,9 +85,8 @@ class Inbound:
         `by_line` and `by_contact` tell the name of the registration; see `identify`. Raises `LocalProtocolError` when a
         method or tag is no token.
         """
-        for token in (*handles, *extensions):
-            if not is_token(token):
-                raise LocalProtocolError(f"not a token: {visible(token)}")
+        slots.methods(tuple(handles))
+        slots.option_tags(tuple(extensions))
         self._host = host
         self._handles = frozenset(handles)
         self._extensions = tuple(dict.fromkeys(tag.lower() for tag in extensions))
@@ -143,8 +140,14 @@ class Inbound:
         transaction = self._transactions.find(request)
         if transaction is None:
             raise LocalProtocolError(f"{request.method}: no answer is expected any more")
-        extra = [*headers]
-        _check(status, reason, extra, body)
+        status = slots.status_code(status)
+        if reason is not None:
+            slots.reason_phrase(reason)
+        extra = [slots.response_header(pair) for pair in headers]
+        if not isinstance(body, bytes):
+            raise LocalProtocolError("a body is bytes")
+        if body and not any(header_key(name) == "content-type" for name, _ in extra):
+            raise LocalProtocolError("a body needs a Content-Type (RFC 3261 section 20.15)")
         if transaction.to_tag is None and status > 100:
             transaction.to_tag = f"{self._host.random.getrandbits(8 * TAG_BYTES):0{2 * TAG_BYTES}x}"
         to_tag = transaction.to_tag if status > 100 else None
@@ -174,17 +177,3 @@ class Inbound:
     def _hand_over(self, flow: Flow, request: Request, data: bytes, source: Address | None) -> None:
         name = identify(request, self._by_line, self._by_contact)
         self._host.put(InboundRequest(request=request, data=data, flow=flow.id, source=source, registration=name))
-
-
-def _check(status: int, reason: str | None, headers: list[tuple[str, str]], body: bytes) -> None:
-    if not 100 <= status <= 699:
-        raise LocalProtocolError(f"not a status code: {status}")
-    if reason is not None and not check_line(reason):
-        raise LocalProtocolError(f"not a reason phrase: {visible(reason)}")
-    for name, value in headers:
-        if not is_token(name) or not check_line(value):
-            raise LocalProtocolError(f"not a header: {visible(name)}: {visible(value)}")
-        if header_key(name) in _OURS:
-            raise LocalProtocolError(f"{name} is copied from the request or computed")
-    if body and not any(header_key(name) == "content-type" for name, _ in headers):
-        raise LocalProtocolError("a body needs a Content-Type (RFC 3261 section 20.15)")

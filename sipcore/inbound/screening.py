@@ -10,7 +10,7 @@ from sipcore.syntax.grammar import is_token
 from sipcore.syntax.headers import NameAddr
 from sipcore.syntax.message import Request
 
-__all__ = ["KNOWN_METHODS", "Answer", "allow", "fault", "screen", "unsupported"]
+__all__ = ["KNOWN_METHODS", "Answer", "allow", "fault", "screen", "unsupported", "uri_fault"]
 
 KNOWN_METHODS: Final = (
     "INVITE ACK CANCEL BYE OPTIONS REGISTER PRACK UPDATE INFO SUBSCRIBE NOTIFY PUBLISH MESSAGE REFER"
@@ -33,18 +33,20 @@ def screen(request: Request, handles: Collection[str], extensions: Collection[st
     """The answer to a request that has one already, or None when it is for whoever handles its method.
 
     `handles` are the methods that somebody handles, `extensions` the option tags that we understand. Not for ACK, which
-    is never answered. The order is that of RFC 3261 section 8.2, with what is malformed first.
+    is never answered. The order is that of RFC 3261 section 8.2: a method that nobody knows comes first, since what its
+    headers have to look like is not known either (RFC 4475 section 3.1.2.18); then what is malformed.
     """
-    wrong = fault(request)
+    method = request.method
+    handled = method in handles
+    if not handled and method not in KNOWN_METHODS:
+        return Answer(501)
+    wrong = fault(request) or uri_fault(request)
     if wrong is not None:
         return Answer(400, f"Missing or malformed {wrong}")
-    method = request.method
-    if method not in handles:
+    if not handled:
         if method == "CANCEL":
             # Whatever it wants to cancel is answered already (RFC 3261 section 9.2).
             return Answer(481)
-        if method not in KNOWN_METHODS:
-            return Answer(501)
         if method != "OPTIONS":
             return Answer(405, None, (("Allow", allow(handles)),))
     if request.uri.partition(":")[0].lower() not in _SCHEMES:
@@ -52,7 +54,7 @@ def screen(request: Request, handles: Collection[str], extensions: Collection[st
     refused = unsupported(request, extensions)
     if refused is not None:
         return refused
-    if method in handles:
+    if handled:
         return None
     headers = (("Allow", allow(handles)), ("Accept", "application/sdp"), ("Supported", ", ".join(extensions)))
     return Answer(200, None, headers)
@@ -79,6 +81,20 @@ def fault(request: Request) -> str | None:
     except RemoteProtocolError:
         return name
     return None
+
+
+def uri_fault(request: Request) -> str | None:
+    """What keeps the Request-URI from being understood, None when it can be read or is of a scheme that we do not know.
+
+    It has no headers (RFC 3261 section 19.1.1): they are meant for the request that is made from a URI, and who obeyed
+    them in one that arrives would let strangers add a Route (RFC 4475 section 3.1.2.11).
+    """
+    if request.uri.partition(":")[0].lower() not in _SCHEMES:
+        return None
+    try:
+        return "Request-URI" if request.request_uri.headers else None
+    except RemoteProtocolError:
+        return "Request-URI"
 
 
 def unsupported(request: Request, extensions: Collection[str]) -> Answer | None:

@@ -8,10 +8,11 @@ from typing import Final
 from sipcore.auth.hashing import Algorithm
 from sipcore.config import MAX_EXPIRES, Timing
 from sipcore.errors import ConfigError
-from sipcore.syntax.grammar import check_line, is_host
+from sipcore.syntax import slots
 from sipcore.syntax.limits import MAX_CONTACTS
+from sipcore.syntax.slots import SlotTable, fill
 
-__all__ = ["RegistrarPolicy"]
+__all__ = ["POLICY_SLOTS", "RegistrarPolicy"]
 
 _TIMING: Final = Timing()
 
@@ -50,16 +51,14 @@ class RegistrarPolicy:
     """For tests of clients: read everything and answer nothing."""
 
     def __post_init__(self) -> None:
+        for option, slot in POLICY_SLOTS.items():
+            value = getattr(self, option)
+            if value is not None:
+                fill(option, slot, value)
         if self.domains is not None:
-            for domain in self.domains:
-                if not is_host(domain):
-                    raise ConfigError("domains", domain, "host names or IP addresses, IPv6 in brackets")
             object.__setattr__(self, "domains", tuple(domain.lower() for domain in self.domains))
         if self.realm is None:
             object.__setattr__(self, "realm", self.domains[0] if self.domains else "localhost")
-        for option in ("realm", "server"):
-            if not check_line(getattr(self, option)):
-                raise ConfigError(option, getattr(self, option), "text without control characters")
         if not self.algorithms:
             raise ConfigError("algorithms", "", "at least one algorithm")
         if not 1 <= self.nonce_lifetime <= MAX_EXPIRES:
@@ -70,5 +69,14 @@ class RegistrarPolicy:
             ("default_expires", self.min_expires, self.max_expires),
             ("max_contacts", 1, MAX_CONTACTS),
         ):
-            if not lowest <= getattr(self, option) <= highest:
-                raise ConfigError(option, getattr(self, option), f"a whole number from {lowest} to {highest}")
+            number = getattr(self, option)
+            if isinstance(number, bool) or not isinstance(number, int) or not lowest <= number <= highest:
+                raise ConfigError(option, number, f"a whole number from {lowest} to {highest}")
+
+
+POLICY_SLOTS: SlotTable = {
+    "realm": slots.quoted_text,
+    "domains": slots.each(slots.host),
+    "server": slots.header_value,
+}
+"""Which slot each text of a `RegistrarPolicy` fills."""

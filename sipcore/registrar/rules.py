@@ -9,7 +9,7 @@ from typing import Final
 from sipcore.auth.credentials import Credential
 from sipcore.auth.verify import DigestVerifier, Verification, VerifyOutcome
 from sipcore.errors import ConfigError, RemoteProtocolError
-from sipcore.inbound.screening import Answer, unsupported
+from sipcore.inbound.screening import Answer, unsupported, uri_fault
 from sipcore.registrar.location import Change, Location, Update, canonical_aor
 from sipcore.registrar.policy import RegistrarPolicy
 from sipcore.syntax.headers import STAR, NameAddr, parse_expires
@@ -63,6 +63,7 @@ class Rules:
             policy.realm, random=random, algorithms=policy.algorithms, nonce_lifetime=policy.nonce_lifetime
         )
         self._aors: dict[str, str | None] = {}
+        self._uris: dict[str, Answer | None] = {}
         self._credentials: dict[str, Credential] = {}
 
     def process(self, request: Request, now: float) -> Answer:
@@ -83,9 +84,10 @@ class Rules:
 
     def _process(self, request: Request, now: float) -> Answer:
         policy = self._policy
-        # Step 1. We are no proxy, so a domain that is not ours is simply not found here.
-        if policy.domains is not None and request.request_uri.host.lower() not in policy.domains:
-            return Answer(404)
+        # Step 1.
+        misplaced = self._misplaced(request)
+        if misplaced is not None:
+            return misplaced
         # Step 2.
         refused = unsupported(request, EXTENSIONS)
         if refused is not None:
@@ -104,6 +106,26 @@ class Rules:
         # Steps 6 and 7.
         answer = self._change(request, aor, now)
         return self._list(request, aor, verification, now) if answer is None else answer
+
+    def _misplaced(self, request: Request) -> Answer | None:
+        """The refusal of a Request-URI that does not name a domain of ours."""
+        uris = self._uris
+        text = request.uri
+        if text not in uris:
+            if len(uris) >= MAX_REMEMBERED:
+                uris.clear()
+            uris[text] = self._judge(request)
+        return uris[text]
+
+    def _judge(self, request: Request) -> Answer | None:
+        if request.uri.partition(":")[0].lower() not in ("sip", "sips"):
+            # RFC 3261 section 8.2.2.1
+            return Answer(416)
+        if uri_fault(request) is not None:
+            return Answer(400, "Malformed Request-URI")
+        # We are no proxy, so a domain that is not ours is simply not found here.
+        domains = self._policy.domains
+        return None if domains is None or request.request_uri.host.lower() in domains else Answer(404)
 
     def _authenticate(self, request: Request, now: float) -> Verification:
         verification = self._verifier.verify(

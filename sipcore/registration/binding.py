@@ -6,7 +6,7 @@ lifetime. Ours is found by a ladder, the surest rung first:
 1. the same +sip.instance and reg-id, when we sent them (RFC 5626 section 4.2.1);
 2. an equal URI (RFC 3261 section 19.1.4), compared with the Contact that was really sent;
 3. our own `line` token in the URI, which nobody else can have;
-4. a lone Contact with our user part: middle boxes rewrite host and port, and then nobody else is listed.
+4. a lone Contact with our scheme and user part: middle boxes rewrite host and port, and then nobody else is listed.
 
 Several foreign Contacts are never taken for ours. Where several match, the shortest lifetime counts: refreshing too
 early costs a message, too late costs the calls.
@@ -129,7 +129,8 @@ def _own(contacts: tuple[NameAddr, ...], sent: str) -> list[NameAddr]:
         if by_line:
             return by_line
     if len(contacts) == 1 and (uri := _uri(contacts[0])) is not None and uri.user == ours.uri.user:
-        return list(contacts)
+        # Boxes on the way rewrite host and port; sip and sips never match (RFC 3261 section 19.1.4).
+        return list(contacts) if uri.scheme == ours.uri.scheme else []
     return []
 
 

@@ -16,7 +16,7 @@ _OK = Cause(kind=OutcomeClass.SUCCESS, code=200, reason="OK")
 
 def success_cause(response: Response, doubt: str) -> Cause:
     """The cause of a 2xx; `doubt` says what is odd about it. The usual one is one object for all."""
-    warning = response.get("warning")
+    warning = _warnings(response)
     if response.status == 200 and response.reason == "OK" and not doubt and warning is None:
         return _OK
     return Cause(
@@ -24,7 +24,7 @@ def success_cause(response: Response, doubt: str) -> Cause:
         code=response.status,
         reason=visible(response.reason),
         detail=doubt,
-        warning=visible(warning) if warning is not None else None,
+        warning=warning,
     )
 
 
@@ -51,13 +51,13 @@ def failure_cause(exchange: Exchange, reply: Reply, outcome: Outcome) -> Cause:
         if reply.error:
             detail = f"{detail}: {visible(reply.error)}"
         return Cause(kind=outcome.kind, detail=detail, server=server, transport=transport)
-    warning = response.get("warning")
+    warning = _warnings(response)
     return Cause(
         kind=outcome.kind,
         code=response.status,
         reason=visible(response.reason),
         detail=outcome.detail,
-        warning=visible(warning) if warning is not None else None,
+        warning=warning,
         retry_after=outcome.retry_after,
         server=server,
         transport=transport,
@@ -67,3 +67,10 @@ def failure_cause(exchange: Exchange, reply: Reply, outcome: Outcome) -> Cause:
 def extended(cause: Cause, text: str) -> Cause:
     """The same cause, with more to say."""
     return replace(cause, detail=f"{cause.detail}; {text}" if cause.detail else text)
+
+
+def _warnings(response: Response) -> str | None:
+    if response.get("warning") is None:
+        return None
+    # The values of all lines, in order (RFC 3261 section 20.43).
+    return visible(", ".join(response.get_all("warning")))

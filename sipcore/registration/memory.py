@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sipcore.errors import RemoteProtocolError
 from sipcore.registration.machine import Registration
 from sipcore.registration.too_brief import MAX_MIN_EXPIRES
-from sipcore.syntax.grammar import check_line, is_token
-from sipcore.syntax.headers import parse_contacts
+from sipcore.syntax import slots
+from sipcore.syntax.slots import SlotError, SlotTable
 
-__all__ = ["recall", "remember"]
+__all__ = ["RECORD_SLOTS", "recall", "remember"]
 
 CSEQ_BLOCK = 1000
 """CSeq is remembered rounded up to the next block, so that what was sent after the last snapshot is never sent
 again."""
+
+RECORD_SLOTS: SlotTable = {"call_id": slots.call_id, "line": slots.line_token, "contact": slots.contact}
+"""Which slot each text of a record fills that goes on the wire again."""
 
 LONGEST = float(2**32)
 """Seconds; no registrar can grant more, so a binding that ends later was never made."""
@@ -52,29 +54,28 @@ def recall(registration: Registration, record: Mapping[str, object], then: float
     if (record.get("aor"), record.get("registrar")) != (account.aor, account.registrar):
         return
     # What is remembered goes on the wire again, and whatever keeps it may have been written to.
-    if not isinstance(call_id, str) or not is_token(call_id) or not isinstance(cseq, int) or not 0 <= cseq < 2**31 - 1:
+    if not isinstance(call_id, str) or not _fits("call_id", call_id):
+        return
+    if not isinstance(cseq, int) or not 0 <= cseq < 2**31 - 1:
         return
     registration.call_id = call_id
     registration.cseq = cseq
-    if isinstance(line, str) and is_token(line) and account.line:
+    if account.line and isinstance(line, str) and _fits("line", line):
         registration.line = line
     contact, expires_at, expires = record.get("contact"), record.get("expires_at"), record.get("expires")
     if isinstance(expires, int) and registration.expires < expires <= MAX_MIN_EXPIRES:
         registration.expires = expires
     if not isinstance(expires_at, int | float) or abs(expires_at) > MAX_MOMENT:
         return
-    if isinstance(contact, str) and _is_contact(contact):
+    if isinstance(contact, str) and _fits("contact", contact):
         until = then + (float(expires_at) - wall)
         if now < until <= now + LONGEST:
             registration.adopt(contact, until)
 
 
-def _is_contact(text: str) -> bool:
-    """True for exactly one Contact in the form in which we write it."""
-    if not text.startswith("<") or not check_line(text):
-        return False
+def _fits(field: str, text: str) -> bool:
     try:
-        contacts = parse_contacts([text])
-        return isinstance(contacts, tuple) and len(contacts) == 1 and contacts[0].uri.scheme == "sip"
-    except RemoteProtocolError:
+        RECORD_SLOTS[field](text)
+    except SlotError:
         return False
+    return True

@@ -21,7 +21,7 @@ __all__ = ["Texts", "address_of_record", "contact_value", "distinct_contacts", "
 class Texts:
     """What the requests of an account do not change; accounts that differ in none of it share one object."""
 
-    __slots__ = ("allow", "hop", "request_uri", "routes", "tail")
+    __slots__ = ("allow", "hop", "names", "request_uri", "routes", "tail")
 
     def __init__(self, account: Account, allowed: str) -> None:
         uri = Uri.parse(account.registrar or "")
@@ -38,8 +38,11 @@ class Texts:
             uri = routes.pop(0).uri
         self.request_uri = str(uri)
         self.routes = "".join(f"Route: {route}\r\n" for route in routes)
+        if account.profile.max_forwards_first:
+            self.routes += _max_forwards(account)
         allow = allowed if account.allow is None else ", ".join(account.allow)
         self.allow = f"Allow: {allow}\r\n" if allow else ""
+        self.names = _COMPACT if account.compact_headers else _LONG
         self.tail = _tail(account)
 
     @staticmethod
@@ -54,6 +57,7 @@ class Texts:
             account.supported,
             account.max_forwards,
             account.user_agent,
+            account.compact_headers,
             account.extra_headers,
         )
 
@@ -79,20 +83,21 @@ def write_register(
     A removal says nothing of what could be asked of us: it has no Allow.
     """
     authorization = "".join([f"{name}: {value}\r\n" for name, value in credentials])
+    via, from_, to, call, contact, length = texts.names
     return (
         f"REGISTER {request_uri} SIP/2.0\r\n"
-        f"Via: SIP/2.0/{protocol} {sent_by};rport;branch={branch}\r\n"
+        f"{via}: SIP/2.0/{protocol} {sent_by};rport;branch={branch}\r\n"
         f"{texts.routes}"
-        f"From: {from_value}\r\n"
-        f"To: {aor}\r\n"
-        f"Call-ID: {call_id}\r\n"
+        f"{from_}: {from_value}\r\n"
+        f"{to}: {aor}\r\n"
+        f"{call}: {call_id}\r\n"
         f"CSeq: {cseq} REGISTER\r\n"
-        f"Contact: {contacts}\r\n"
+        f"{contact}: {contacts}\r\n"
         f"Expires: {expires}\r\n"
         f"{texts.allow if not removal else ''}"
         f"{texts.tail}"
         f"{authorization}"
-        "Content-Length: 0\r\n\r\n"
+        f"{length}: 0\r\n\r\n"
     ).encode("utf-8", "surrogateescape")
 
 
@@ -143,12 +148,22 @@ _LIVE_OPTIONS = frozenset(
 """Options that change no request: they apply at once, and nothing is sent because of them."""
 
 
+# Via, From, To, Call-ID, Contact and Content-Length, as they are named (RFC 3261 section 7.3.3).
+_LONG = ("Via", "From", "To", "Call-ID", "Contact", "Content-Length")
+_COMPACT = ("v", "f", "t", "i", "m", "l")
+
+
 def _tail(account: Account) -> str:
     lines = []
     if account.supported:
-        lines.append(f"Supported: {', '.join(account.supported)}")
-    lines.append(f"Max-Forwards: {account.max_forwards}")
+        lines.append(f"{'k' if account.compact_headers else 'Supported'}: {', '.join(account.supported)}")
+    if not account.profile.max_forwards_first:
+        lines.append(_max_forwards(account).rstrip())
     if account.user_agent:
         lines.append(f"User-Agent: {account.user_agent}")
     lines.extend(f"{name}: {value}" for name, value in account.extra_headers)
     return "".join(f"{line}\r\n" for line in lines)
+
+
+def _max_forwards(account: Account) -> str:
+    return f"Max-Forwards: {account.max_forwards}\r\n"

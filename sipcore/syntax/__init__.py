@@ -20,29 +20,60 @@ takes it, and has a test.
 
 from __future__ import annotations
 
+from sipcore.syntax.answerable import salvage
+from sipcore.syntax.bodies import BodyPart, body_of, format_multipart, parse_multipart, select_parts
+from sipcore.syntax.comments import Comment, Product, format_products, parse_products
+from sipcore.syntax.dates import format_date, parse_date
 from sipcore.syntax.framing import KeepAlive, StreamFramer
 from sipcore.syntax.grammar import quote, unquote, visible
 from sipcore.syntax.headers import STAR, CSeq, NameAddr, Star, Via
+from sipcore.syntax.mechanisms import Mechanism, format_mechanisms, parse_mechanisms
+from sipcore.syntax.media import ContentDisposition, EventType, MediaType
 from sipcore.syntax.message import Message, Request, Response, make_response, parse_message
 from sipcore.syntax.parameters import Parameters
+from sipcore.syntax.qvalues import format_qvalue, parse_qvalue
+from sipcore.syntax.remarks import RetryAfter, Timestamp, WarningValue
 from sipcore.syntax.uri import Uri
 
 __all__ = [
     "STAR",
+    "BodyPart",
     "CSeq",
+    "Comment",
+    "ContentDisposition",
+    "EventType",
     "KeepAlive",
+    "Mechanism",
+    "MediaType",
     "Message",
     "NameAddr",
     "Parameters",
+    "Product",
     "Request",
     "Response",
+    "RetryAfter",
     "Star",
     "StreamFramer",
+    "Timestamp",
     "Uri",
     "Via",
+    "WarningValue",
+    "body_of",
+    "format_date",
+    "format_mechanisms",
+    "format_multipart",
+    "format_products",
+    "format_qvalue",
     "make_response",
+    "parse_date",
+    "parse_mechanisms",
     "parse_message",
+    "parse_multipart",
+    "parse_products",
+    "parse_qvalue",
     "quote",
+    "salvage",
+    "select_parts",
     "unquote",
     "visible",
 ]

@@ -32,7 +32,7 @@ class StreamFramer:
     pings).
     """
 
-    __slots__ = ("_accepted", "_buffer", "_error", "_odd", "_scanned", "_total")
+    __slots__ = ("_accepted", "_buffer", "_error", "_odd", "_rejected", "_scanned", "_total")
 
     def __init__(self, *, accepted: bool = False) -> None:
         self._accepted = accepted
@@ -44,6 +44,7 @@ class StreamFramer:
         # True after the first CRLF of a pair.
         self._odd = False
         self._error: RemoteProtocolError | None = None
+        self._rejected = b""
 
     @property
     def pending(self) -> int:
@@ -54,6 +55,14 @@ class StreamFramer:
     def error(self) -> RemoteProtocolError | None:
         """Why the stream is dead; None while it lives. `LimitExceeded` when it was a limit."""
         return self._error
+
+    @property
+    def rejected(self) -> bytes:
+        """Start line and headers of the message at which the stream died, as far as the limits; empty while it lives.
+
+        Like all that a framer gives it does not depend on how the stream was cut.
+        """
+        return self._rejected
 
     def receive(self, data: bytes) -> list[bytes | KeepAlive]:
         """Take the next bytes; give the whole messages and keep-alives that are complete now, in order.
@@ -70,6 +79,7 @@ class StreamFramer:
             self._cut(items)
         except RemoteProtocolError as error:
             self._error = error
+            self._rejected = _head(self._buffer)
             self._buffer.clear()
         return items
 
@@ -115,6 +125,15 @@ class StreamFramer:
             raise LimitExceeded("the start line is too long")
         if end > MAX_HEADER_BLOCK:
             raise LimitExceeded("the headers are too long")
+
+
+def _head(buffer: bytearray) -> bytes:
+    """What stands in the buffer at the moment of an error, however the stream was cut."""
+    if buffer[:1] == b"\r" or buffer.find(b"\r\n", 0, MAX_START_LINE + 2) < 0:
+        return b""
+    head = bytes(buffer[: MAX_HEADER_BLOCK + 4])
+    end = head.find(b"\r\n\r\n")
+    return head if end < 0 else head[: end + 4]
 
 
 def _content_length(head: bytes) -> int:

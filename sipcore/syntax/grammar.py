@@ -7,7 +7,6 @@ configuration is checked before any of it reaches the wire.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 
@@ -17,6 +16,8 @@ from sipcore.syntax.limits import MAX_DELTA_SECONDS, MAX_HOST, MAX_PORT
 __all__ = [
     "TOKEN",
     "UNRESERVED",
+    "USUAL_HOST",
+    "USUAL_PORT",
     "check_escapes",
     "check_line",
     "check_user",
@@ -29,6 +30,7 @@ __all__ = [
     "parse_uint",
     "quote",
     "split_list",
+    "stray_nul",
     "unquote",
     "visible",
 ]
@@ -47,6 +49,19 @@ _USER: Final = UNRESERVED + "&=+$,;?/"
 
 # The underscore is not in the grammar of a host, but container names have it and every resolver takes it.
 _HOST: Final = _ALPHANUM + "-._"
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+
+USUAL_HOST: Final = (
+    rf"(?>{_OCTET}[.]{_OCTET}[.]{_OCTET}[.]{_OCTET})(?![-.0-9A-Za-z_])"
+    r"|[0-9A-Za-z_]{1,31}+(?:[-.][0-9A-Za-z_]{1,31}+){0,7}+(?<![0-9])"
+)
+"""An expression for an IPv4 address, or a host name that cannot be mistaken for one; never longer than `MAX_HOST`."""
+
+USUAL_PORT: Final = "[1-9][0-9]{0,3}+(?![0-9])|[1-5][0-9]{4}+"
+"""An expression for a port that needs no closer look."""
+
+_OCTETS: Final = frozenset(map(str, range(256)))
 
 _HEX: Final = "0123456789abcdefABCDEF"
 
@@ -158,7 +173,10 @@ def delta_seconds(text: str) -> int | None:
 
 
 def is_host(text: str) -> bool:
-    """True for a host name, an IPv4 address, or an IPv6 address in brackets (RFC 3261 section 25.1, RFC 5954)."""
+    """True for a host name, an IPv4 address, or an IPv6 address in brackets (RFC 3261 section 25.1, RFC 5954).
+
+    Taken although the grammar says otherwise: underscores, and a last label that only begins with a digit.
+    """
     if not text or len(text) > MAX_HOST:
         return False
     if text[0] == "[":
@@ -167,14 +185,14 @@ def is_host(text: str) -> bool:
         return False
     if text[0] in "-." or ".." in text or "-." in text or ".-" in text or text[-1] == "-":
         return False
-    # A name whose last label is all digits can only be an address, and then all of it has to be one.
-    last = text[text.rfind(".", 0, -1) + 1 :].rstrip(".")
-    if last.isdecimal():
-        return _is_ipv4(text)
-    return True
+    # A name whose last label is all digits can only be an address, and then all of it has to be one. Leading zeros are
+    # not in the table: to some readers they make the number octal.
+    parts = text.split(".")
+    if len(parts) == 4 and _OCTETS.issuperset(parts):
+        return True
+    return not (parts[-1] or parts[-2]).isdecimal()
 
 
-@lru_cache(maxsize=256)  # The same few hosts stand in every Via and Contact; the bound is for those of an attacker.
 def parse_host_port(text: str) -> tuple[str, int | None]:
     """`host` or `host:port`, the brackets of IPv6 kept (RFC 3261 section 25.1).
 
@@ -197,6 +215,15 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     if port is None or not 0 < port <= MAX_PORT:
         raise RemoteProtocolError(f"malformed port: {visible(text)}")
     return host, port
+
+
+def stray_nul(head: str) -> bool:
+    """Whether a start line and its headers have a NUL anywhere but as a quoted-pair in the quoted-string of a header.
+
+    There alone the grammar allows it (RFC 3261 section 25.1); a display name may have it (RFC 4475 section 3.1.1.2).
+    """
+    start, *lines = head.split("\r\n")
+    return "\0" in start or any("\0" in line and _has_stray_nul(line) for line in lines)
 
 
 def check_line(text: str) -> bool:
@@ -267,12 +294,14 @@ def _split_quoted(value: str) -> list[str]:
     return items
 
 
-def _is_ipv4(text: str) -> bool:
-    # Leading zeros are refused: to some readers they make the number octal.
-    parts = text.split(".")
-    return len(parts) == 4 and all(
-        len(part) < 4 and part.isdecimal() and int(part) < 256 and (part[0] != "0" or part == "0") for part in parts
-    )
+def _has_stray_nul(line: str) -> bool:
+    position = 0
+    while (start := line.find('"', position)) >= 0:
+        end = end_of_quoted(line, start)
+        if end < 0 or "\0" in line[position:start] or "\0" in _QUOTED_PAIR.sub("", line[start:end]):
+            return True
+        position = end
+    return "\0" in line[position:]
 
 
 def _is_ipv6(text: str) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from sipcore.errors import LimitExceeded, RemoteProtocolError
 from sipcore.syntax.grammar import (
+    USUAL_HOST,
+    USUAL_PORT,
     delta_seconds,
     end_of_quoted,
     is_token,
@@ -19,8 +22,14 @@ from sipcore.syntax.grammar import (
     visible,
 )
 from sipcore.syntax.limits import MAX_CONTACTS, MAX_CSEQ, MAX_PORT
-from sipcore.syntax.parameters import Parameters, format_parameters, get, parse_parameters
-from sipcore.syntax.uri import Uri
+from sipcore.syntax.parameters import (
+    USUAL_PARAMETER,
+    Parameters,
+    format_parameters,
+    get,
+    parse_parameters,
+)
+from sipcore.syntax.uri import USUAL_URI, Uri
 
 __all__ = [
     "STAR",
@@ -33,6 +42,7 @@ __all__ = [
     "parse_expires",
     "parse_name_addr",
     "parse_retry_after",
+    "parse_tagged",
     "parse_via",
 ]
 
@@ -52,11 +62,17 @@ class NameAddr:
 
     __slots__ = ("_display", "_parameters", "_uri", "_uri_text")
 
+    # One of the last two is there from the start, the other is made of it.
+    _display: str | None
+    _parameters: Parameters
+    _uri: Uri | None
+    _uri_text: str | None
+
     def __init__(self, display: str | None, uri_text: str, parameters: Parameters = ()) -> None:
         self._display = display
         self._uri_text = uri_text
         self._parameters = parameters
-        self._uri: Uri | None = None
+        self._uri = None
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:
@@ -76,7 +92,10 @@ class NameAddr:
     @property
     def uri_text(self) -> str:
         """The URI as written, without angle brackets."""
-        return self._uri_text
+        text = self._uri_text
+        if text is None:
+            text = self._uri_text = str(self._uri)
+        return text
 
     @property
     def parameters(self) -> Parameters:
@@ -88,22 +107,28 @@ class NameAddr:
         """The URI, parsed when first asked for. Raises `RemoteProtocolError`."""
         uri = self._uri
         if uri is None:
-            uri = self._uri = Uri.parse(self._uri_text)
+            uri = self._uri = Uri.parse(self.uri_text)
         return uri
 
     @property
     def tag(self) -> str | None:
         """The tag, which tells dialogs apart (RFC 3261 section 19.3)."""
-        return get(self._parameters, "tag")
+        for name, value in self._parameters:
+            if name == "tag":
+                return value or ""
+        return None
 
     def get(self, name: str) -> str | None:
         """The raw value of a header parameter (lower case): "" when it is only a name, None when it is absent."""
-        return get(self._parameters, name)
+        for key, value in self._parameters:
+            if key == name:
+                return value or ""
+        return None
 
     def __str__(self) -> str:
         # Always with brackets: without them the URI's parameters would become the header's (RFC 3261 section 20).
-        display = "" if self._display is None else f"{quote(self._display)} "
-        return f"{display}<{self._uri_text}>{format_parameters(self._parameters)}"
+        display = "" if self._display is None else f"{_quoted(self._display)} "
+        return f"{display}<{self.uri_text}>{format_parameters(self._parameters)}"
 
     def __repr__(self) -> str:
         try:
@@ -115,13 +140,13 @@ class NameAddr:
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, NameAddr)
-            and self._uri_text == other._uri_text
+            and self.uri_text == other.uri_text
             and self._parameters == other._parameters
             and self._display == other._display
         )
 
     def __hash__(self) -> int:
-        return hash((self._uri_text, self._parameters))
+        return hash((self.uri_text, self._parameters))
 
 
 class Via(NamedTuple):
@@ -137,19 +162,27 @@ class Via(NamedTuple):
     @property
     def branch(self) -> str | None:
         """The transaction's identity (RFC 3261 section 8.1.1.7); None from peers of RFC 2543."""
-        return get(self.parameters, "branch")
+        for name, value in self.parameters:
+            if name == "branch":
+                return value or ""
+        return None
 
     @property
     def received(self) -> str | None:
         """The address that the server saw, without brackets (RFC 3261 section 18.2.1, RFC 5118 section 4.5)."""
-        value = get(self.parameters, "received")
-        return value[1:-1] if value and value[0] == "[" and value[-1] == "]" else value
+        for name, value in self.parameters:
+            if name == "received":
+                return value[1:-1] if value and value[0] == "[" and value[-1] == "]" else value or ""
+        return None
 
     @property
     def rport(self) -> int | None:
         """The port that the server saw (RFC 3581); None when absent, not yet filled in, or no port."""
-        port = parse_uint(get(self.parameters, "rport") or "", maximum=MAX_PORT + 1)
-        return port if port is not None and 0 < port <= MAX_PORT else None
+        for name, value in self.parameters:
+            if name == "rport" and value is not None:
+                port = int(value) if value.isdecimal() and value.isascii() and len(value) < 10 else 0
+                return port if 0 < port <= MAX_PORT else None
+        return None
 
     @property
     def wants_rport(self) -> bool:
@@ -158,7 +191,10 @@ class Via(NamedTuple):
 
     def get(self, name: str) -> str | None:
         """The raw value of a parameter (lower case): "" when it is only a name, None when it is absent."""
-        return get(self.parameters, name)
+        for key, value in self.parameters:
+            if key == name:
+                return value or ""
+        return None
 
     def with_received(self, host: str, port: int) -> Via:
         """What the server makes of it: `received`, and `rport` when asked for (RFC 3261 18.2.1, RFC 3581 4).
@@ -196,8 +232,25 @@ def parse_name_addr(text: str) -> NameAddr:
     parsed when asked for. Taken although the grammar says otherwise: white space inside the brackets, and display
     names that are neither tokens nor quoted (RFC 4475 sections 3.1.2.14 and 3.1.2.15). Raises `RemoteProtocolError`.
     """
+    match = _usual_address(text)
+    if match is not None:
+        display, scheme, user, host, port, key, value, first, one, second, two, more = match.groups()
+        address = _new_object(NameAddr)
+        address._display = display if display is None else _usual_display(display)
+        # It would be equal to str(uri).
+        address._uri_text = None
+        number = None if port is None else int(port)
+        address._uri = _new(Uri, (scheme, user, None, host, number, () if key is None else ((key, value),), "", ""))
+        if more is not None or (second is not None and second == first):
+            # Behind the host, for a display name may hold one, too.
+            address._parameters = parse_parameters(text[text.index(">", match.end(4)) + 1 :], "address")
+        elif second is not None:
+            address._parameters = ((first, one), (second, two))
+        else:
+            address._parameters = () if first is None else ((first, one),)
+        return address
     text = text.strip(" \t")
-    display: str | None = None
+    display = None
     if text[:1] != "<":
         display, text = _split_display(text)
     if text[:1] == "<":
@@ -216,17 +269,39 @@ def parse_name_addr(text: str) -> NameAddr:
     return NameAddr(display, uri_text, parse_parameters(tail, "address") if tail else ())
 
 
+def parse_tagged(text: str) -> NameAddr:
+    """`parse_name_addr` for From and To: nearly all have one form, which is looked for first."""
+    match = _usual_tagged(text)
+    if match is not None:
+        scheme, user, host, tag = match.groups()
+        address = _new_object(NameAddr)
+        address._display = address._uri_text = None
+        address._uri = _new(Uri, (scheme, user, None, host, None, (), "", ""))
+        address._parameters = () if tag is None else (("tag", tag),)
+        return address
+    return parse_name_addr(text)
+
+
 def parse_via(text: str) -> Via:
     """Parse one Via value (RFC 3261 section 20.42). Raises `RemoteProtocolError`."""
+    match = _usual_via(text)
+    if match is not None:
+        protocol, host, port, first, one, second, two, third, three, more = match.groups()
+        parameters: Parameters
+        if more is not None or (second is not None and (second in (first, third) or third == first)):
+            parameters = parse_parameters(text[text.index(";") :], "Via")
+        elif third is not None:
+            parameters = ((first, one), (second, two), (third, three))
+        elif second is not None:
+            parameters = ((first, one), (second, two))
+        else:
+            parameters = () if first is None else ((first, one),)
+        return _new(Via, (protocol, host, None if port is None else int(port), parameters))
     semicolon = text.find(";")
     sent = text[:semicolon] if semicolon >= 0 else text
-    protocol, _, sent_by = sent.partition(" ")
-    if protocol not in _USUAL_PROTOCOLS:
-        protocol, sent_by = _split_via(sent)
-    elif " " in sent_by or "\t" in sent_by:
-        sent_by = _without_space(sent_by)
-    host, port = parse_host_port(sent_by)
-    return _new(Via, (protocol[8:], host, port, parse_parameters(text[semicolon:], "Via") if semicolon >= 0 else ()))
+    protocol, sent_by = _split_via(sent)
+    name, place = parse_host_port(sent_by)
+    return Via(protocol, name, place, parse_parameters(text[semicolon:], "Via") if semicolon >= 0 else ())
 
 
 def parse_cseq(text: str) -> CSeq:
@@ -234,25 +309,30 @@ def parse_cseq(text: str) -> CSeq:
 
     Raises `RemoteProtocolError`, also for a number of 2**31 or more.
     """
+    match = _usual_cseq(text)
+    if match is not None:
+        digits, method = match.groups()
+        return _new(CSeq, (int(digits), method))
     digits, _, method = text.replace("\t", " ").strip(" ").partition(" ")
     number = parse_uint(digits, maximum=MAX_CSEQ + 1)
-    if method not in _USUAL_METHODS:
-        method = method.lstrip(" ")
-        if not is_token(method):
-            raise RemoteProtocolError(f"malformed CSeq: {visible(text)}")
-    if number is None or number > MAX_CSEQ:
+    method = method.lstrip(" ")
+    if number is None or number > MAX_CSEQ or not is_token(method):
         raise RemoteProtocolError(f"malformed CSeq: {visible(text)}")
-    return _new(CSeq, (number, method))
+    return CSeq(number, method)
 
 
-def parse_contacts(values: Iterable[str]) -> tuple[NameAddr, ...] | Star:
+def parse_contacts(values: Sequence[str]) -> tuple[NameAddr, ...] | Star:
     """All contacts of the given Contact lines, in order, or `STAR` (RFC 3261 section 20.10).
 
     Raises `RemoteProtocolError`, also when the star is not alone, and `LimitExceeded` above `MAX_CONTACTS`.
     """
-    items = [item for value in values for item in split_list(value)]
-    if items == ["*"]:
-        return STAR
+    items: Sequence[str] = values
+    for value in values:
+        if "," in value or "*" in value or value[:1] <= " ":
+            items = [item for value in values for item in split_list(value)]
+            if items == ["*"]:
+                return STAR
+            break
     if len(items) > MAX_CONTACTS:
         raise LimitExceeded(f"more than {MAX_CONTACTS} contacts")
     return tuple([parse_name_addr(item) for item in items])
@@ -273,17 +353,46 @@ def parse_expires(text: str) -> int | None:
 
     None when malformed: what that means depends on the place.
     """
+    if _usual_seconds(text) is not None:
+        return int(text)
     return delta_seconds(text.strip(" \t"))
 
 
+# An address as nearly all are: what does not fit is looked at more closely.
+_usual_address: Final = re.compile(
+    r"""("[^"\\]*+" ?+|[0-9A-Za-z][-.!%*_+`'~0-9A-Za-z ]*+)?+"""
+    rf"<{USUAL_URI}>{USUAL_PARAMETER}{USUAL_PARAMETER}(;.*+)?+"
+).fullmatch
+
+_usual_tagged: Final = re.compile(
+    rf"<(sips?):(?:([-.!~*'()_&=+$,;?/0-9A-Za-z]++)@)?+({USUAL_HOST})>(?:;tag=([-.!%*_+`'~0-9A-Za-z]++))?+"
+).fullmatch
+
+_usual_via: Final = re.compile(
+    rf"SIP/2\.0/(UDP|TCP|TLS|WSS?) ({USUAL_HOST})(?::({USUAL_PORT}))?+{USUAL_PARAMETER * 3}(;.*+)?+"
+).fullmatch
+
 _NOT_IN_URI: Final = frozenset(' \t<>"')
 
-# Known by sight; all others are looked at more closely.
-_USUAL_PROTOCOLS: Final = frozenset({"SIP/2.0/UDP", "SIP/2.0/TCP", "SIP/2.0/TLS", "SIP/2.0/WS", "SIP/2.0/WSS"})
-_USUAL_METHODS: Final = frozenset({"REGISTER", "OPTIONS", "INVITE", "ACK", "BYE", "CANCEL", "NOTIFY", "SUBSCRIBE"})
+_usual_cseq: Final = re.compile(r"(1?[0-9]{1,9}+) ([A-Z]++)").fullmatch
+
+_usual_seconds: Final = re.compile(r"[0-9]{1,9}+").fullmatch
 
 # A NamedTuple's own constructor is a Python function and costs more than all the rest of parsing a CSeq.
 _new: Final = tuple.__new__
+_new_object: Final = object.__new__
+
+
+def _usual_display(text: str) -> str:
+    text = text.rstrip(" ")
+    return text[1:-1] if text[0] == '"' else text
+
+
+def _quoted(display: str) -> str:
+    # quote() refuses NUL, which no name of ours has; in one that was received it stands as a quoted-pair.
+    if "\0" not in display:
+        return quote(display)
+    return '"{}"'.format("\\\0".join([quote(piece)[1:-1] for piece in display.split("\0")]))
 
 
 def _split_via(sent: str) -> tuple[str, str]:
@@ -293,12 +402,15 @@ def _split_via(sent: str) -> tuple[str, str]:
     transport, _, sent_by = rest.strip(" ").partition(" ")
     if name.strip(" ").lower() != "sip" or version.strip(" ") != "2.0" or not is_token(transport):
         raise RemoteProtocolError(f"Via: malformed protocol in {visible(sent)}")
-    return f"SIP/2.0/{transport.upper()}", _without_space(sent_by)
+    return transport.upper(), _without_space(sent_by)
 
 
 def _without_space(sent_by: str) -> str:
     # White space may stand around the colon before the port, not inside the host.
-    host, colon, port = sent_by.replace("\t", " ").strip(" ").rpartition(":")
+    sent_by = sent_by.replace("\t", " ").strip(" ")
+    if sent_by[-1:] == "]":
+        return sent_by  # Its last colon is one of the address.
+    host, colon, port = sent_by.rpartition(":")
     return f"{host.rstrip(' ')}{colon}{port.lstrip(' ')}"
 
 

@@ -9,6 +9,8 @@ from typing import Final
 
 __all__ = [
     "MAX_BODY",
+    "MAX_BODY_NESTING",
+    "MAX_BODY_PARTS",
     "MAX_CHALLENGES",
     "MAX_CONTACTS",
     "MAX_CSEQ",
@@ -19,9 +21,12 @@ __all__ = [
     "MAX_HOST",
     "MAX_KEEPALIVES",
     "MAX_LINE",
+    "MAX_MECHANISMS",
     "MAX_PARAMETERS",
+    "MAX_PART_HEADERS",
     "MAX_PORT",
     "MAX_START_LINE",
+    "MAX_TIMESTAMP",
 ]
 
 MAX_START_LINE: Final = 8192
@@ -65,3 +70,18 @@ MAX_CSEQ: Final = 2**31 - 1
 
 MAX_DELTA_SECONDS: Final = 2**32 - 1
 """Larger intervals count as this one (RFC 3261 section 20.19)."""
+
+MAX_TIMESTAMP: Final = 2**63 - 1
+"""The whole part of a Timestamp. Its unit should be the second, but some clocks are counters of 64 bits."""
+
+MAX_MECHANISMS: Final = 32
+"""Mechanisms of one Security header. Fewer than ten are registered; ipsec-3gpp comes once for each two algorithms."""
+
+MAX_BODY_PARTS: Final = 64
+"""Parts of a multipart body, those of its parts among them. A list of 50 resources is the most that is met."""
+
+MAX_BODY_NESTING: Final = 4
+"""Multipart bodies inside one another: mixed, alternative, related and signed are the four that make sense."""
+
+MAX_PART_HEADERS: Final = 8192
+"""Bytes of the headers of one body part. There are three or four; the longest is a Content-Type of 300."""

@@ -7,10 +7,11 @@ its bytes, so that writing it gives back what came.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from sipcore.errors import LocalProtocolError, RemoteProtocolError
-from sipcore.syntax.grammar import check_line, is_token, split_list, visible
+from sipcore.syntax import slots
+from sipcore.syntax.grammar import is_token, split_list, stray_nul, visible
 from sipcore.syntax.headers import (
     CSeq,
     NameAddr,
@@ -19,11 +20,12 @@ from sipcore.syntax.headers import (
     parse_contacts,
     parse_cseq,
     parse_expires,
-    parse_name_addr,
     parse_retry_after,
+    parse_tagged,
     parse_via,
 )
 from sipcore.syntax.names import USUAL_NAMES, header_key
+from sipcore.syntax.optional import OptionalHeaders
 from sipcore.syntax.reasons import REASONS, reason_phrase
 from sipcore.syntax.splitting import (
     Index,
@@ -50,7 +52,7 @@ _NEVER_SPLIT: Final = frozenset(
 )
 
 
-class Message:
+class Message(OptionalHeaders):
     """What requests and responses have in common. Immutable.
 
     Names for lookup are long names in lower case; compact forms are found under them. Properties that parse a header
@@ -58,7 +60,18 @@ class Message:
     or is malformed.
     """
 
-    __slots__ = ("_body", "_headers", "_index", "_parsed", "_parts", "_raw")
+    __slots__ = (
+        "_body",
+        "_contacts",
+        "_cseq",
+        "_from",
+        "_headers",
+        "_index",
+        "_parts",
+        "_raw",
+        "_to",
+        "_via",
+    )
 
     _body: bytes
     # Received: start line, name, value, name, value ..., from which `_headers` is made when asked for.
@@ -66,9 +79,13 @@ class Message:
     _headers: tuple[tuple[str, str], ...] | None
     # The values are stripped when they are asked for.
     _index: Index | None
-    # What was parsed so far, by property.
-    _parsed: dict[str, Any]
     _raw: bytes | None
+    # What was parsed so far.
+    _via: Via | None
+    _from: NameAddr | None
+    _to: NameAddr | None
+    _cseq: CSeq | None
+    _contacts: tuple[NameAddr, ...] | Star | None
 
     def __init__(self, headers: Headers, body: bytes) -> None:
         self._body = body
@@ -79,8 +96,8 @@ class Message:
             ("Content-Length", str(len(body))),
         )
         self._index = None
-        self._parsed = {}
         self._raw = None
+        self._via = self._from = self._to = self._cseq = self._contacts = None
 
     @staticmethod
     def parse(data: bytes) -> Request | Response:
@@ -131,6 +148,16 @@ class Message:
             return None
         return (value if isinstance(value, str) else value[0]).strip(" \t")
 
+    def once(self, name: str) -> str | None:
+        """The value of a header that may not stand twice, or None (RFC 3261 section 7.3.1).
+
+        Raises `RemoteProtocolError` when it does.
+        """
+        value = (self._index or self._indexed()).get(name)
+        if value is None or isinstance(value, str):
+            return None if value is None else value.strip(" \t")
+        raise RemoteProtocolError(f"more than one {name}")
+
     def get_all(self, name: str) -> list[str]:
         """The value of each line of that name, in order, unsplit."""
         value = (self._index or self._indexed()).get(name)
@@ -151,14 +178,15 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via value."""
-        via: Via | None = self._parsed.get("via")
+        via = self._via
         if via is None:
-            text = self.get("via")
-            if text is None:
+            value = (self._index or self._indexed()).get("via")
+            if value is None:
                 raise RemoteProtocolError("no Via")
+            text = value if isinstance(value, str) else value[0]
             if "," in text:
                 text = split_list(text)[0]
-            via = self._parsed["via"] = parse_via(text)
+            via = self._via = parse_via(text)
         return via
 
     @property
@@ -174,45 +202,50 @@ class Message:
     @property
     def from_(self) -> NameAddr:
         """Who asks (RFC 3261 section 20.20)."""
-        address: NameAddr | None = self._parsed.get("from")
+        address = self._from
         if address is None:
-            address = self._parsed["from"] = parse_name_addr(self._only("from"))
+            value = (self._index or self._indexed()).get("from")
+            address = self._from = parse_tagged(value if isinstance(value, str) else self._only("from"))
         return address
 
     @property
     def to(self) -> NameAddr:
         """Whom it is about (RFC 3261 section 20.39)."""
-        address: NameAddr | None = self._parsed.get("to")
+        address = self._to
         if address is None:
-            address = self._parsed["to"] = parse_name_addr(self._only("to"))
+            value = (self._index or self._indexed()).get("to")
+            address = self._to = parse_tagged(value if isinstance(value, str) else self._only("to"))
         return address
 
     @property
     def call_id(self) -> str:
-        """The Call-ID, whose case counts (RFC 3261 section 20.8)."""
+        """The Call-ID, whose case counts: compared and never read, so taken as it came (RFC 3261 section 20.8)."""
         return self._only("call-id")
 
     @property
     def cseq(self) -> CSeq:
         """Number and method (RFC 3261 section 20.16)."""
-        cseq: CSeq | None = self._parsed.get("cseq")
+        cseq = self._cseq
         if cseq is None:
-            cseq = self._parsed["cseq"] = parse_cseq(self._only("cseq"))
+            value = (self._index or self._indexed()).get("cseq")
+            cseq = self._cseq = parse_cseq(value if isinstance(value, str) else self._only("cseq"))
         return cseq
 
     @property
     def contacts(self) -> tuple[NameAddr, ...] | Star:
         """All contacts, or `STAR`; none is `()` (RFC 3261 section 20.10)."""
-        contacts: tuple[NameAddr, ...] | Star | None = self._parsed.get("contacts")
+        contacts = self._contacts
         if contacts is None:
-            contacts = self._parsed["contacts"] = parse_contacts(self.get_all("contact"))
+            value = (self._index or self._indexed()).get("contact", ())
+            lines = (value,) if isinstance(value, str) else value
+            contacts = self._contacts = parse_contacts(lines)
         return contacts
 
     @property
     def expires(self) -> int | None:
         """Seconds, at most 2**32-1; None when absent or malformed (RFC 3261 section 20.19)."""
-        text = self.get("expires")
-        return None if text is None else parse_expires(text)
+        value = (self._index or self._indexed()).get("expires")
+        return None if value is None else parse_expires(value if isinstance(value, str) else value[0])
 
     @property
     def min_expires(self) -> int | None:
@@ -238,8 +271,8 @@ class Message:
         The first line of that name is replaced where it stands and further ones go; a new one is put last. Raises
         `LocalProtocolError` when name or value cannot stand in a header, and for Content-Length.
         """
-        if not is_token(name) or not check_line(value):
-            raise LocalProtocolError(f"not a header: {visible(name)}: {visible(value)}")
+        slots.header_name(name)
+        slots.header_value(value)
         return self._edited(name, f"{name}: {value}")
 
     def without(self, name: str) -> Self:
@@ -265,7 +298,7 @@ class Message:
         text = "".join([start, "\r\n", *[f"{name}: {value}\r\n" for name, value in headers], "\r\n"])
         # The last defence against a value that would become a header of its own.
         ends = len(headers) + 2
-        if text.count("\n") != ends or text.count("\r") != ends or "\0" in text:
+        if text.count("\n") != ends or text.count("\r") != ends or ("\0" in text and stray_nul(text)):
             raise LocalProtocolError(f"a line end or NUL inside a value of {visible(start)}")
         for name, _ in headers:
             if name not in USUAL_NAMES and not is_token(name):
@@ -290,12 +323,15 @@ class Message:
 class Request(Message):
     """A request (RFC 3261 section 7.1)."""
 
-    __slots__ = ("_method", "_uri")
+    __slots__ = ("_method", "_parsed_uri", "_uri")
+
+    _parsed_uri: Uri | None
 
     def __init__(self, method: str, uri: str, headers: Headers = (), body: bytes = b"") -> None:
         super().__init__(headers, body)
         self._method = method
         self._uri = uri
+        self._parsed_uri = None
 
     def __repr__(self) -> str:
         return f"<Request {self._method}>"
@@ -313,9 +349,9 @@ class Request(Message):
     @property
     def request_uri(self) -> Uri:
         """The Request-URI, parsed. Raises `RemoteProtocolError`."""
-        uri: Uri | None = self._parsed.get("uri")
+        uri = self._parsed_uri
         if uri is None:
-            uri = self._parsed["uri"] = Uri.parse(self._uri)
+            uri = self._parsed_uri = Uri.parse(self._uri)
         return uri
 
     @property
@@ -358,8 +394,7 @@ class Response(Message):
         return f"{_VERSION} {self._status} {self._reason}"
 
     def _write(self) -> bytes:
-        if not 100 <= self._status <= 699:
-            raise LocalProtocolError(f"not a status code: {self._status}")
+        slots.status_code(self._status)
         return super()._write()
 
 
@@ -380,12 +415,13 @@ def parse_message(data: bytes) -> Request | Response:
         message = _new(Request)
         message._method = first
         message._uri = second
+        message._parsed_uri = None
     message._body = body
     message._parts = parts
     message._headers = None
     message._index = index
-    message._parsed = {}
     message._raw = raw
+    message._via = message._from = message._to = message._cseq = message._contacts = None
     return message
 
 

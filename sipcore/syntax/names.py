@@ -32,14 +32,18 @@ COMPACT_FORMS: Final = {
 
 # fmt: off
 _USUAL: Final = (
-    "Accept", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow", "Allow-Events",
-    "Authentication-Info", "Authorization", "Call-ID", "Contact", "Content-Disposition", "Content-Encoding",
-    "Content-Length", "Content-Type", "CSeq", "Date", "Event", "Expires", "Flow-Timer", "From", "Max-Forwards",
-    "Min-Expires", "Organization", "P-Asserted-Identity", "P-Associated-URI", "Path", "Priority",
-    "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Require", "Record-Route", "Reply-To", "Require",
-    "Retry-After", "Route", "Security-Client", "Security-Server", "Security-Verify", "Server", "Service-Route",
-    "SIP-ETag", "SIP-If-Match", "Subject", "Subscription-State", "Supported", "Timestamp", "To", "Unsupported",
-    "User-Agent", "Via", "Warning", "WWW-Authenticate", "X-Asterisk-HangupCause",
+    "Accept", "Accept-Contact", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow", "Allow-Events",
+    "Authentication-Info", "Authorization", "Call-ID", "Call-Info", "Contact", "Content-Disposition",
+    "Content-Encoding", "Content-Language", "Content-Length", "Content-Type", "CSeq", "Date", "Diversion",
+    "Error-Info", "Event", "Expires", "Feature-Caps", "Flow-Timer", "From", "Geolocation", "History-Info",
+    "Identity", "In-Reply-To", "Max-Forwards", "MIME-Version", "Min-Expires", "Min-SE", "Organization",
+    "P-Access-Network-Info", "P-Asserted-Identity", "P-Associated-URI", "P-Called-Party-ID",
+    "P-Charging-Function-Addresses", "P-Charging-Vector", "P-Preferred-Identity", "P-Visited-Network-ID", "Path",
+    "Priority", "Privacy", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Require", "RAck", "Reason",
+    "Record-Route", "Refer-To", "Referred-By", "Remote-Party-ID", "Replaces", "Reply-To", "Request-Disposition",
+    "Require", "Retry-After", "Route", "RSeq", "Security-Client", "Security-Server", "Security-Verify", "Server",
+    "Service-Route", "Session-Expires", "SIP-ETag", "SIP-If-Match", "Subject", "Subscription-State", "Supported",
+    "Timestamp", "To", "Unsupported", "User-Agent", "Via", "Warning", "WWW-Authenticate", "X-Asterisk-HangupCause",
 )
 # fmt: on
 

@@ -8,7 +8,13 @@ from sipcore.errors import LimitExceeded, RemoteProtocolError
 from sipcore.syntax.grammar import TOKEN, end_of_quoted, visible
 from sipcore.syntax.limits import MAX_PARAMETERS
 
-__all__ = ["Parameters", "format_parameters", "get", "parse_parameters"]
+__all__ = [
+    "USUAL_PARAMETER",
+    "Parameters",
+    "format_parameters",
+    "get",
+    "parse_parameters",
+]
 
 Parameters = tuple[tuple[str, str | None], ...]
 """Names in lower case, in the order in which they came; values as they came, quoted strings with their quotes.
@@ -19,39 +25,30 @@ None is the value of a parameter that is only a name.
 # pname of RFC 3261 section 25.1 in a URI; wider than a token.
 _PARAMETER_NAME: Final = TOKEN + "[]/:&$()"
 
-# Names that need no check. Not a list of what is understood: every token is taken.
-# fmt: off
-_COMMON: Final = frozenset(
-    {
-        "tag", "branch", "rport", "received", "expires", "q", "lr", "transport", "maddr", "ttl", "user",
-        "method", "line", "ob", "reg-id", "+sip.instance", "duration", "pub-gruu", "temp-gruu", "keep", "alias",
-        "comp", "gr", "bnc",
-    }
-)
-# fmt: on
+USUAL_PARAMETER: Final = r"(?:;([-.!%*_+`'~0-9a-z]++)(?:=([-.!%*_+`'~0-9A-Za-z\[\]/:&$]++))?+)?+"
+"""An expression (possessive, so linear) for no or one parameter as nearly all are: its name in lower case, no white
+space, no quotation marks, no empty value. The groups are name and value."""
 
 
 def parse_parameters(text: str, what: str) -> Parameters:
     """Parse `;a=b;c`; white space around `;` and `=` is allowed, an empty text has no parameters.
 
     `what` names the place in the error. Raises `RemoteProtocolError` for an empty name, a name that occurs twice or
-    an unfinished quoted string, and `LimitExceeded` above `MAX_PARAMETERS`. A value may be empty although the grammar
-    says otherwise: that is how some peers write a parameter without a value.
+    an unfinished quoted string, and `LimitExceeded` above `MAX_PARAMETERS`. Taken although the grammar says otherwise:
+    an empty value, which is how some peers write a parameter without one; a value of any characters; and in a header
+    the names that only a URI may have (`[]/:&$()`).
     """
     pieces = text.split(";") if '"' not in text else _split_quoted(text, what)
     if pieces[0].strip(" \t"):
         raise RemoteProtocolError(f"{what}: expected ';' before {visible(text)}")
-    if len(pieces) - 1 > MAX_PARAMETERS:
-        raise LimitExceeded(f"{what}: more than {MAX_PARAMETERS} parameters")
     del pieces[0]
     parameters: list[tuple[str, str | None]] = []
     for piece in pieces:
         name, equal, value = piece.partition("=")
-        if name not in _COMMON:
-            name = name.strip(" \t")
-            if not name or name.strip(_PARAMETER_NAME):
-                raise RemoteProtocolError(f"{what}: malformed parameter {visible(piece)}")
-            name = name.lower()
+        name = name.strip(" \t")
+        if not name or name.strip(_PARAMETER_NAME):
+            raise RemoteProtocolError(f"{what}: malformed parameter {visible(piece)}")
+        name = name.lower()
         if not equal:
             parameters.append((name, None))
             continue
@@ -59,7 +56,9 @@ def parse_parameters(text: str, what: str) -> Parameters:
         if value[:1] == '"' and end_of_quoted(value, 0) != len(value):
             raise RemoteProtocolError(f"{what}: malformed parameter {visible(piece)}")
         parameters.append((name, value))
-    if len(parameters) > 1 and len(dict(parameters)) != len(parameters):
+    if len(parameters) > MAX_PARAMETERS:
+        raise LimitExceeded(f"{what}: more than {MAX_PARAMETERS} parameters")
+    if len(dict(parameters)) != len(parameters):
         raise RemoteProtocolError(f"{what}: a parameter occurs twice in {visible(text)}")
     return tuple(parameters)
 

@@ -5,11 +5,12 @@
     LWS             =  [*WSP CRLF] 1*WSP
 
 Deviations: the octets of a value are not looked at, but for CR, LF and NUL, since one odd display name should not
-cost a registration. What is no UTF-8 is carried as lone surrogates, so that it comes out as it came in.
+cost a registration; a NUL is taken where the grammar has it, behind the backslash of a quoted-string. What is no
+UTF-8 is carried as lone surrogates, so that it comes out as it came in.
 
-There are two ways to the same result. `_split_plain` takes what nearly every message is: small, and without folding.
-One expression finds all names, so that the loop over the headers has nothing left to check; what does not fit leaves
-a line end behind that shows in the end, and `_split_any` starts over. A test holds that both give the same.
+There are two ways to the same result. `split_message` itself takes what nearly every message is: small, and without
+folding. One expression finds all names, so that the loop over the headers has nothing left to check; what does not fit
+leaves a line end behind that shows, and `_split_any` starts over. A test holds that both give the same.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import re
 from typing import Final
 
 from sipcore.errors import LimitExceeded, RemoteProtocolError
-from sipcore.syntax.grammar import is_token, parse_uint, visible
+from sipcore.syntax.grammar import is_token, parse_uint, stray_nul, visible
 from sipcore.syntax.limits import MAX_BODY, MAX_HEADER_BLOCK, MAX_HEADERS, MAX_LINE, MAX_START_LINE
 from sipcore.syntax.names import USUAL_NAMES, header_key
 
@@ -33,7 +34,8 @@ __all__ = [
 ]
 
 Index = dict[str, str | list[str]]
-"""By lower-case long name: the value as it stands behind the colon, or all of them when several lines have it."""
+"""By lower-case long name: the value as it stands behind the colon and one space; all of them when there are several
+lines."""
 
 
 Split = tuple[list[str], Index, bytes, bytes]
@@ -43,10 +45,13 @@ it."""
 # Three digits, 100 to 699: a table is shorter than the list of what int() takes besides.
 _STATUS_CODES: Final = {str(status): status for status in range(100, 700)}
 
-# A line end, a token and the colon: what stands between two of these is a value. The quantifier is possessive.
-_split_names: Final = re.compile(r"\r\n([-.!%*_+`'~0-9A-Za-z]++):").split
+_usual_request: Final = re.compile(r"([A-Z]++) (sips?:[-.@:;=0-9A-Za-z]++) SIP/2\.0").fullmatch
 
-_key: Final = USUAL_NAMES.get
+# The start line, and a name and a value for each header.
+_MAX_PARTS: Final = 1 + 2 * MAX_HEADERS
+
+# A line end, a token and the colon: what stands between two of these is a value. The quantifier is possessive.
+_split_names: Final = re.compile(r"\r\n([-.!%*_+`'~0-9A-Za-z]++): ?+").split
 
 
 def add_header(index: Index, key: str, value: str) -> None:
@@ -81,14 +86,37 @@ def split_message(data: bytes) -> Split:
     dropped (section 18.3). White space may stand before a colon. Raises `RemoteProtocolError` or `LimitExceeded`.
     """
     # Below MAX_START_LINE no other limit of lengths can be passed.
+    end = 0
     if len(data) <= MAX_START_LINE:
         end = len(data) - 4 if data.endswith(b"\r\n\r\n") else data.find(b"\r\n\r\n")
-        if end > 0 and (head := _split_plain(data[:end])) is not None:
-            parts, index = head
-            if end + 4 == len(data) and index.get("content-length", " 0") == " 0":
-                return parts, index, b"", data
-            return _with_body(parts, index, data, 0, end + 4)
-    return _split_any(data)
+    if end <= 0:
+        return _split_any(data)
+    parts = _split_names(data[:end].decode("utf-8", "surrogateescape"))
+    together = "".join(parts)
+    # All line ends stood before names, or there are some left.
+    if not parts[0] or "\n" in together or "\r" in together or "\0" in together or len(parts) > _MAX_PARTS:
+        return _split_any(data)
+    keys = USUAL_NAMES
+    index: Index = {}
+    rest = iter(parts)
+    next(rest)
+    for name in rest:
+        try:
+            key = keys[name]
+        except KeyError:
+            # Compact forms are all known, in both cases.
+            key = name.lower()
+        if key not in index:
+            index[key] = next(rest)
+        else:
+            known = index[key]
+            if isinstance(known, str):
+                index[key] = [known, next(rest)]
+            else:
+                known.append(next(rest))
+    if end + 4 == len(data) and index.get("content-length", "0") == "0":
+        return parts, index, b"", data
+    return _with_body(parts, index, data, 0, end + 4)
 
 
 def split_start(line: str) -> tuple[int, str] | tuple[str, str]:
@@ -102,6 +130,10 @@ def split_start(line: str) -> tuple[int, str] | tuple[str, str]:
         if status is None or line[11:12] not in ("", " "):
             raise RemoteProtocolError(f"malformed Status-Line: {visible(line)}")
         return status, line[12:]
+    usual = _usual_request(line)
+    if usual is not None:
+        method, uri = usual.groups()
+        return method, uri
     try:
         method, uri, version = line.split(" ")
     except ValueError:
@@ -135,24 +167,6 @@ def replace_header(raw: bytes, key: str, line: str | None) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
 
 
-def _split_plain(head: bytes) -> tuple[list[str], Index] | None:
-    parts = _split_names(head.decode("utf-8", "surrogateescape"))
-    together = "".join(parts)
-    # All line ends stood before names, or there are some left.
-    if not parts[0] or "\n" in together or "\r" in together or "\0" in together or len(parts) > 2 * MAX_HEADERS + 1:
-        return None
-    index: Index = {}
-    rest = iter(parts)
-    next(rest)
-    for name, value in zip(rest, rest, strict=True):
-        key = _key(name) or name.lower()
-        if key not in index:
-            index[key] = value
-        else:
-            add_header(index, key, value)
-    return parts, index
-
-
 def _split_any(data: bytes) -> Split:
     begin = 0
     while data[begin : begin + 2] == b"\r\n":
@@ -165,7 +179,7 @@ def _split_any(data: bytes) -> Split:
     text = data[begin:end].decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
     breaks = len(lines) - 1
-    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
+    if text.count("\n") != breaks or text.count("\r") != breaks or ("\0" in text and stray_nul(text)):
         raise RemoteProtocolError("a CR, LF or NUL that is no line end")
     if "\r\n " in text or "\r\n\t" in text:
         lines = _unfold(lines)
@@ -186,6 +200,7 @@ def _split_any(data: bytes) -> Split:
             raise RemoteProtocolError(f"a header without a colon: {visible(line)}")
         if not is_token(name):
             raise RemoteProtocolError(f"malformed header name: {visible(name)}")
+        value = value.removeprefix(" ")
         parts += (name, value)
         add_header(index, header_key(name), value)
     return _with_body(parts, index, data, begin, end + 4)

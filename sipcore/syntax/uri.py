@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import re
 from ipaddress import IPv6Address
-from typing import Final
+from typing import Final, NamedTuple
 
 from sipcore.errors import RemoteProtocolError
-from sipcore.syntax.grammar import UNRESERVED, check_escapes, is_host, parse_host_port, visible
-from sipcore.syntax.parameters import Parameters, format_parameters, get, parse_parameters
+from sipcore.syntax.grammar import (
+    UNRESERVED,
+    USUAL_HOST,
+    USUAL_PORT,
+    check_escapes,
+    is_host,
+    parse_host_port,
+    visible,
+)
+from sipcore.syntax.parameters import USUAL_PARAMETER, Parameters, format_parameters, parse_parameters
 
-__all__ = ["Uri"]
+__all__ = ["USUAL_URI", "Uri"]
 
 # What can stand nowhere in a URI: white space and controls are caught by isprintable() and the space here.
 _NEVER: Final = frozenset(' <>"\\^`{|}')
@@ -19,14 +27,25 @@ _NEVER: Final = frozenset(' <>"\\^`{|}')
 # in its rule about defaults only, and shows it among its unequal pairs.
 _NEVER_IMPLIED: Final = frozenset({"user", "ttl", "method", "maddr", "transport"})
 
+USUAL_URI: Final = (
+    r"(sips?):(?:([-.!~*'()_&=+$,;?/0-9A-Za-z]++)@)?+"
+    rf"({USUAL_HOST})(?::({USUAL_PORT}))?+{USUAL_PARAMETER.replace('%', '').replace('`', '')}"
+)
+"""An expression (possessive, so linear) for a URI with at most one parameter and without escapes, password or headers.
+Its groups are scheme, user, host, port, and the parameter's name and value."""
+
+_usual: Final = re.compile(USUAL_URI).fullmatch
+
 _SCHEME_CHARACTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789+-."
+
+# A NamedTuple's own constructor is a Python function and costs more than the rest of it.
+_new: Final = tuple.__new__
 
 # Separators that make a telephone number easier to read and change nothing (RFC 3966 section 3).
 _VISUAL_SEPARATORS: Final = str.maketrans("", "", "-.()")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uri:
+class Uri(NamedTuple):
     """A URI, split but not unescaped. `==` compares the text's parts; `equivalent` compares what they mean.
 
     `parse` checks; the constructor does not.
@@ -36,23 +55,29 @@ class Uri:
     """In lower case."""
     user: str | None = None
     """As written, escapes kept; None when there is no `@`."""
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     host: str = ""
     """As written, IPv6 in brackets; empty for schemes other than sip and sips."""
     port: int | None = None
     parameters: Parameters = ()
     headers: str = ""
     """What follows the `?`, as written."""
-    opaque: str = field(default="", repr=False)
+    opaque: str = ""
     """What follows the colon of a scheme that is neither sip nor sips."""
 
     @classmethod
     def parse(cls, text: str) -> Uri:
         """Parse a URI that stands alone, without angle brackets and white space.
 
-        Taken although the grammar says otherwise: `#`, `[` and `]` in the user, which telephones put there unescaped.
+        Taken although the grammar says otherwise: `#`, `[` and `]` in the user, which telephones put there unescaped;
+        and behind the host any printable ASCII but white space and ``"<>@\\^`{|}``; other schemes may have `@`, too.
         Raises `RemoteProtocolError` (RFC 3261 section 25.1; IPv6 as in RFC 5954).
         """
+        match = _usual(text)
+        if match is not None:
+            scheme, name, address, digits, key, value = match.groups()
+            place = None if digits is None else int(digits)
+            return _new(Uri, (scheme, name, None, address, place, () if key is None else ((key, value),), "", ""))
         if not text.isascii() or not text.isprintable() or not _NEVER.isdisjoint(text):
             raise RemoteProtocolError(f"malformed URI: {visible(_without_password(text))}")
         scheme, colon, rest = text.partition(":")
@@ -89,6 +114,13 @@ class Uri:
             headers=headers,
         )
 
+    def __repr__(self) -> str:
+        # Neither the password nor what another scheme may have in its place.
+        return (
+            f"Uri(scheme={self.scheme!r}, user={self.user!r}, host={self.host!r}, port={self.port!r}, "
+            f"parameters={self.parameters!r}, headers={self.headers!r})"
+        )
+
     def __str__(self) -> str:
         if self.opaque:
             return f"{self.scheme}:{self.opaque}"
@@ -112,11 +144,14 @@ class Uri:
 
     def get(self, parameter: str) -> str | None:
         """The raw value of a URI parameter (lower case): "" when it is only a name, None when it is absent."""
-        return get(self.parameters, parameter)
+        for name, value in self.parameters:
+            if name == parameter:
+                return value or ""
+        return None
 
     def without_user(self) -> Uri:
         """The same URI without user and password; a REGISTER goes to a domain (RFC 3261 section 10.2)."""
-        return self if self.user is None else replace(self, user=None, password=None)
+        return self if self.user is None else self._replace(user=None, password=None)
 
     def equivalent(self, other: Uri) -> bool:
         """Whether both mean the same by the rules of RFC 3261 section 19.1.4.

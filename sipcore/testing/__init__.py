@@ -13,6 +13,8 @@ test says "nothing until 0.499, a copy at 0.5", and an equal test gives equal by
 The station also holds the endpoint to its contract: a deadline that stays in the past, a transmission on a closed flow,
 or two sides that answer each other for ever without time passing raise `BrokenContract`.
 
+`mutation` is another tool, which needs no world: damaged messages by number, and what a parser has to do with each.
+
 To add
 
 * a fault of the network: append a function to `Wire.faults`; it gets each datagram and says what arrives of it, and
@@ -27,6 +29,7 @@ To add
 from __future__ import annotations
 
 from sipcore.testing.line import REGISTRAR, Line
+from sipcore.testing.mutation import Mutant, Violation, examine, mutant
 from sipcore.testing.pair import Pair
 from sipcore.testing.peer import Answer, Received, ScriptedPeer, Step, challenge, ok
 from sipcore.testing.station import Output, Station
@@ -42,14 +45,18 @@ __all__ = [
     "Datagram",
     "Fault",
     "Line",
+    "Mutant",
     "Output",
     "Pair",
     "Received",
     "ScriptedPeer",
     "Station",
     "Step",
+    "Violation",
     "Wire",
     "World",
     "challenge",
+    "examine",
+    "mutant",
     "ok",
 ]

@@ -137,7 +137,7 @@ class ScriptedPeer:
         # Written by hand and not by the rooms under test, so that a fault there is not hidden by its mirror image here.
         lines = [f"SIP/2.0 {answer.status} {reason_phrase(answer.status) if answer.reason is None else answer.reason}"]
         for name, value in request.headers:
-            lower = name.lower()
+            lower = _COMPACT.get(name.lower(), name.lower())
             if lower == "via" and source is not None:
                 text = value.replace(";rport;", f";rport={source[1]};", 1)
                 lines.append(f"Via: {text};received={source[0]}")
@@ -236,6 +236,10 @@ class ScriptedPeer:
         ):
             text = text.replace(field, value)
         return text
+
+
+# Those of the headers that a response copies (RFC 3261 section 7.3.3).
+_COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id"}
 
 
 class _Answered:

@@ -23,7 +23,7 @@ def mismatch(
 ) -> str | None:
     """Which identity of the response is not that of the request; None when all are right.
 
-    Raises `RemoteProtocolError` when a header that has to be compared cannot be read.
+    Raises `RemoteProtocolError` when a header that has to be compared cannot be read, or stands twice.
     """
     if flow is not transaction.flow:
         return "a response over another flow"
@@ -37,17 +37,17 @@ def mismatch(
     host, _, own_port = transaction.sent_by.rpartition(":")
     if via.host.lower() != host.lower() or port != int(own_port):
         return "a response whose Via is not ours"
-    if response.get("call-id") != transaction.call_id:
+    if response.once("call-id") != transaction.call_id:
         return "a response with another Call-ID"
-    if response.get("cseq") != transaction.cseq:
+    if response.once("cseq") != transaction.cseq:
         number, _, method = transaction.cseq.partition(" ")
         if response.cseq.number != int(number) or response.cseq.method != method:
             return "a response with another CSeq"
-    if response.get("from") != transaction.from_value:
+    if response.once("from") != transaction.from_value:
         ours = parse_name_addr(transaction.from_value)
         if response.from_.tag != ours.tag or not _same_uri(response.from_, ours):
             return "a response with another From"
-    if not (response.get("to") or "").startswith(transaction.to_value) and not _same_uri(
+    if not (response.once("to") or "").startswith(transaction.to_value) and not _same_uri(
         response.to, parse_name_addr(transaction.to_value)
     ):
         return "a response with another To"

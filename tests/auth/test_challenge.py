@@ -107,6 +107,12 @@ def test_escapes_are_undone_for_use_and_kept_for_the_echo() -> None:
     assert odd.echo("opaque", "o") == r'"\o"'
 
 
+def test_escapes_in_qop_and_algorithm_are_undone() -> None:
+    challenge = one(r'Digest realm="a", nonce="b", qop="\auth,\x", algorithm="MD\5"')
+    assert (challenge.qop, challenge.algorithm) == (("auth", "x"), "MD5")
+    assert one(str(challenge)) == challenge
+
+
 def test_an_empty_realm_is_a_realm_and_an_empty_opaque_an_opaque() -> None:
     assert one('Digest realm="", nonce="n", opaque=""')[:4] == ("Digest", "", "n", "")
     assert one('Digest realm="", nonce="n"').opaque is None

@@ -231,7 +231,8 @@ def test_users_of_the_registrar() -> None:
     [
         (["--user", "a:1", "--user", "a:2"], "--user a: given twice"),
         (["--user", "canary"], "--user: NAME:PASSWORD"),
-        (["--user", "a:canary\r\n"], "--user a: text without control characters"),
+        (["--user", "a:canary\r\n"], "--user a: no line ends and no NUL, only what UTF-8 can carry"),
+        (["--user", "a\tb:canary"], "--user a\\x09b: text without control characters"),
         (["--realm", ""], "--realm: text without control characters, and not empty"),
         (["--min-expires", "0"], "--min-expires 0: a whole number of seconds, from 1 to 4294967295"),
         (

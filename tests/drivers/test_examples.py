@@ -61,6 +61,12 @@ def test_it_registers_and_an_interrupt_un_registers(name: str, server: Server) -
 NAMES = ["register_trio.py", "register_asyncio.py", "register_sync.py", "answer_calls.py"]
 
 
+def test_a_message_is_parsed_changed_and_written() -> None:
+    status, output, errors = ended("syntax.py")
+    assert (status, errors) == (0, "")
+    assert output.startswith("OPTIONS h2.example Al 7 4\nTrue\n")
+
+
 def ended(name: str, *arguments: str) -> tuple[int, str, str]:
     """An example that ends by itself: status, output, errors."""
     process = subprocess.run(

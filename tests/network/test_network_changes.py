@@ -112,7 +112,7 @@ def test_a_request_in_flight_on_an_old_connection_is_still_answered() -> None:
     assert len(line.peer.requests) == 2
 
 
-@pytest.mark.requirement("RFC3261-19.1.4-01")
+@pytest.mark.requirement("RFC5954-4.2-01")
 @pytest.mark.parametrize("literal", ["[2001:DB8::1]", "[2001:db8:0:0:0:0:0:1]", "[2001:0db8::0001]"])
 @pytest.mark.parametrize("transport", [None, TCP], ids=["UDP", "TCP"])
 def test_an_ipv6_address_in_any_spelling_is_the_same_host(literal: str, transport: object) -> None:

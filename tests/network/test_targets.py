@@ -65,7 +65,7 @@ def test_the_account_says_the_transport_or_else_the_uri(
     assert transport_for(Uri.parse(uri), wanted) == transport
 
 
-@pytest.mark.requirement("RFC3263-4.1-02")
+@pytest.mark.requirement("RFC3263-4.1-02", "RFC3261-19.1.1-06")
 @pytest.mark.parametrize(
     ("uri", "remote"),
     [
@@ -81,6 +81,9 @@ def test_an_address_needs_no_resolver(uri: str, remote: Address) -> None:
     assert target is not None
     assert target.remote == remote
     assert target.transport == UDP
+    over_tcp = literal_target(Uri.parse(f"{uri};transport=tcp"), None)
+    assert over_tcp is not None
+    assert (over_tcp.remote, over_tcp.transport) == (remote, TCP)
 
 
 @pytest.mark.parametrize("uri", ["sip:h.example", "sip:192.0.2.1;maddr=h.example"])

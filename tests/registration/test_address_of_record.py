@@ -6,7 +6,7 @@ import pytest
 
 from sipcore.config import Account
 from sipcore.profiles import ASTERISK, JSSIP, SIPCORE, Profile
-from sipcore.testing import Line, ok
+from sipcore.testing import REGISTRAR, Line, ok
 
 AOR = "sip:alice@example.com:5060;transport=udp"
 
@@ -28,6 +28,20 @@ def test_port_and_parameters_of_the_aor_stay_out_of_to_and_from(profile: Profile
     request = line.peer.requests[0]
     assert request.get("to") == written
     assert (request.get("from") or "").startswith(f"{written};tag=")
+    assert line.status().registered
+
+
+@pytest.mark.requirement("RFC3261-19.1.1-04")
+@pytest.mark.parametrize("profile", [SIPCORE, JSSIP], ids=lambda profile: profile.name)
+def test_port_and_transport_of_the_aor_still_say_where_the_registrar_is(profile: Profile) -> None:
+    line = Line(Account("sip:alice@example.com:5080;transport=tcp", name="alice", profile=profile))
+    registrar = line.serve((REGISTRAR[0], 5080), ok(100))
+    line.register(until=5.0)
+    assert line.peer.requests == []
+    [request] = registrar.requests
+    assert len(registrar.connections) == 1
+    assert request.get("to") == "<sip:alice@example.com>"
+    assert (request.get("from") or "").startswith("<sip:alice@example.com>;tag=")
     assert line.status().registered
 
 

@@ -32,6 +32,19 @@ def test_the_three_places_of_a_lifetime() -> None:
     assert read(OURS, asked=1800) == Grant(True, (), 1800, assumed=True)
 
 
+@pytest.mark.requirement("RFC3261-19.1.1-05")
+def test_a_component_that_no_contact_has_is_passed_over() -> None:
+    """lr has no place in the Contact of a REGISTER and says nothing; with a method another URI is meant (19.1.4)."""
+    other = "<sip:alice@198.51.100.7>;expires=7"
+    for extra in (";lr", ";lr=on", ";LR;x=1"):
+        grant = read(other, f"<sip:alice@192.0.2.9:5062{extra}>;expires=60")
+        assert (grant.listed, grant.expires, grant.lost) == (True, 60, False)
+    with_method = "<sip:alice@192.0.2.9:5062;lr;method=INVITE>;expires=60"
+    assert read(other, with_method).lost
+    # Alone it can be of nobody else: boxes on the way rewrite all but the user.
+    assert read(with_method).expires == 60
+
+
 @pytest.mark.requirement("RFC3261-10.2.4-02")
 def test_ours_is_third_of_four_and_spelled_otherwise() -> None:
     sent = "<sip:alice@host.example:5062>"

@@ -208,14 +208,14 @@ REDIRECT = [
         ' or (uri.get("transport") or "udp").upper() not in Protocol.__members__', "", "a_redirect_leads_to_a_registrar"
     ),
     Fault("scheme=uri.scheme, host", "scheme=uri.scheme, user=uri.user, host", "a_redirect_leads_to_a_registrar"),
-    Fault('if item[0] != "method"', "", "a_redirect_leads_to_a_registrar"),
+    Fault("if item[0] not in _DROPPED", "", "a_redirect_leads_to_a_registrar"),
     Fault(
         "port=uri.port, parameters=parameters",
         "port=uri.port, parameters=parameters, headers=uri.headers",
         "a_redirect_leads_to_a_registrar",
     ),
     Fault("_q(contact) > best[0]", "_q(contact) < best[0]", "the_preferred_one_is_followed"),
-    Fault("return 1.0", "return 0.0", "the_preferred_one_is_followed"),
+    Fault("return 1000 if q is None", "return 0 if q is None", "the_preferred_one_is_followed"),
     Fault("any(uri.equivalent(Uri.parse(known)) for known in tried)", "(str(uri) in tried)", "no_place_is_tried_twice"),
     Fault("any(uri.equivalent(Uri.parse(known)) for known in tried)", "False", "a_redirect_leads_to_a_registrar"),
 ]

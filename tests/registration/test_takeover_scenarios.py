@@ -78,7 +78,7 @@ def test_a_registrar_that_is_spelt_differently_keeps_its_binding() -> None:
     assert not any(isinstance(item.output, Unregistered) for item in pair.client.outputs)
 
 
-@pytest.mark.requirement("RFC3261-19.1.4-01")
+@pytest.mark.requirement("RFC3261-19.1.4-07")
 def test_a_binding_with_another_token_is_another_binding_and_is_removed() -> None:
     """Same user, host and port, but the `line` parameters differ: to the registrar these are two."""
     pair = Pair(account(line=True), users={"alice": "secret"})

@@ -21,9 +21,11 @@ from sipcore.syntax.grammar import (
     parse_uint,
     quote,
     split_list,
+    stray_nul,
     unquote,
     visible,
 )
+from sipcore.syntax.message import Request, parse_message
 
 TEXT = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=40)
 
@@ -87,6 +89,37 @@ def test_a_quoted_string_that_does_not_end_where_the_text_ends_is_refused(text: 
 def test_a_line_end_is_not_quoted_away(character: str) -> None:
     with pytest.raises(LocalProtocolError):
         quote(f"a{character}b")
+
+
+@pytest.mark.requirement("RFC4475-3.1.1.2-01")
+@pytest.mark.parametrize(
+    ("line", "stray"),
+    [
+        ("T: a", False),
+        ('T: "\\\0" <sip:a>', False),
+        ('T: "a\\\0\\\\" <sip:a>, "\\\0b"', False),
+        ("T: \0", True),
+        ("T: \\\0", True),
+        ('T: "\0"', True),
+        ('T: "\\\\\0"', True),
+        ('T: "\\\0', True),
+        ('T: "a" \0', True),
+        ('T: "\\\0" \\\0 "b"', True),
+    ],
+)
+def test_a_nul_stands_behind_the_backslash_of_a_quoted_string_or_nowhere(line: str, stray: bool) -> None:
+    assert stray_nul(f"SIP/2.0 200 OK\r\nX: y\r\n{line}") is stray
+    data = f"SIP/2.0 200 OK\r\nX: y\r\n{line}\r\n\r\n".encode()
+    if stray:
+        with pytest.raises(RemoteProtocolError):
+            parse_message(data)
+    else:
+        response = parse_message(data)
+        assert bytes(Request("A", "b:c", response.headers)).count(b"\0") == data.count(b"\0")
+
+
+def test_a_nul_in_the_start_line_is_always_one_too_many() -> None:
+    assert stray_nul('SIP/2.0 200 "\\\0"\r\nX: y')
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
@@ -182,7 +215,11 @@ def test_what_int_would_take_besides_digits_is_no_number(text: str) -> None:
         "[1:2:3:4:5:6:7:8]",
         "[2001:db8::10]",
         "[::ffff:192.0.2.128]",
+        "[::1.2.3.4]",
+        "[1:2:3:4:5:6:1.2.3.4]",
+        "[ABCD:ef01::]",
         "[2001:db8::10:5070]",
+        "a." * 127 + "b",
     ],
 )
 @pytest.mark.requirement("RFC5954-4.1-01", "RFC5118-4.1-01", "RFC5118-4.9-01")
@@ -200,6 +237,8 @@ def test_hosts(host: str) -> None:
         "-a.example",
         "a-.example",
         "a.-b",
+        "a-",
+        "example.a-",
         "ex%61mple.com",
         "exämple.com",
         "a b",
@@ -212,6 +251,12 @@ def test_hosts(host: str) -> None:
         "2001:db8::10",
         "[1::2::3]",
         "[1:2:3:4:5:6:7:8:9]",
+        "[1:2:3:4:5:6:7]",
+        "[:1]",
+        "[1:]",
+        "[::1.2.3]",
+        "[::1.2.3.256]",
+        "[g::]",
         "[fe80::1%25eth0]",
         "[fe80::1%eth0]",
         "[]",
@@ -225,6 +270,11 @@ def test_hosts(host: str) -> None:
 @pytest.mark.requirement("RFC5954-4.1-01", "RFC5118-4.2-01", "RFC3261-19.1.2-02")
 def test_no_hosts(host: str) -> None:
     assert not is_host(host)
+
+
+def test_lenient_a_last_label_that_begins_with_a_digit() -> None:
+    assert is_host("example.9com")
+    assert not is_host("example.9")
 
 
 def test_lenient_an_underscore_in_a_host_name() -> None:

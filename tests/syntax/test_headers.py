@@ -20,6 +20,8 @@ from sipcore.syntax.headers import (
     parse_via,
 )
 from sipcore.syntax.limits import MAX_CONTACTS
+from sipcore.syntax.message import parse_message
+from sipcore.syntax.names import header_key
 from sipcore.syntax.parameters import Parameters
 from sipcore.syntax.uri import Uri
 
@@ -31,7 +33,12 @@ ADDRESSES: list[tuple[str, NameAddr]] = [
     ('"Alice" <sip:a@h;lr?x=y>;q=0.7', NameAddr("Alice", "sip:a@h;lr?x=y", (("q", "0.7"),))),
     ('"A, B <x>" <sip:a@h>', NameAddr("A, B <x>", "sip:a@h")),
     (r'"say \"hi\" \\" <sip:a@h>', NameAddr('say "hi" \\', "sip:a@h")),
+    (r'"back\\slash" <sip:a@h>', NameAddr("back\\slash", "sip:a@h")),
     ('"" <sip:a@h>', NameAddr("", "sip:a@h")),
+    (
+        '"<A>; b" <sip:a@h>;c=d;e=f;g=h',
+        NameAddr("<A>; b", "sip:a@h", (("c", "d"), ("e", "f"), ("g", "h"))),
+    ),
     ('"Iñaki" <sip:a@h>', NameAddr("Iñaki", "sip:a@h")),
     ('<sip:a@h>;+sip.instance="<urn:uuid:0>"', NameAddr(None, "sip:a@h", (("+sip.instance", '"<urn:uuid:0>"'),))),
     ("<sip:a,b@h>", NameAddr(None, "sip:a,b@h")),
@@ -76,6 +83,42 @@ def test_brackets_decide_whose_a_parameter_is() -> None:
     bracketed = parse_name_addr("<sip:+19725552222@gw1.example.net;unknownparam>")
     assert bracketed.get("unknownparam") is None
     assert bracketed.uri.get("unknownparam") == ""
+
+
+@pytest.mark.requirement("RFC8217-3-01", "RFC3261-20-01")
+@pytest.mark.parametrize(
+    "name", ["P-Associated-URI", "Service-Route", "Path", "Refer-To", "r", "Contact", "Route", "X-New-Address", "To"]
+)
+def test_the_rule_of_brackets_holds_in_every_header_of_addresses(name: str) -> None:
+    message = parse_message(
+        f"SIP/2.0 200 OK\r\n{name}: sip:u@h;transport=tcp;expires=60, <sip:v@h;lr>;q=1\r\n\r\n".encode()
+    )
+    bare, bracketed = NameAddr.parse_list(message.get_all(header_key(name)))
+    assert bare.parameters == (("transport", "tcp"), ("expires", "60"))
+    assert bare.uri == Uri(scheme="sip", user="u", host="h")
+    assert bracketed.parameters == (("q", "1"),)
+    assert bracketed.uri.parameters == (("lr", None),)
+    for text in ("sip:u@h?x=y", "sip:u,v@h", "Bob sip:u@h"):
+        with pytest.raises(RemoteProtocolError):
+            NameAddr.parse(text)
+
+
+@pytest.mark.requirement("RFC3261-20.10-02")
+@pytest.mark.parametrize(
+    ("text", "uri", "display"),
+    [
+        ('"A, B <x>"<sip:a@h>', "sip:a@h", "A, B <x>"),
+        ('"A, B <x>" \t <sip:a@h>', "sip:a@h", "A, B <x>"),
+        ("Bob  <sip:b@h>", "sip:b@h", "Bob"),
+        ("Bob<sip:b@h>", "sip:b@h", "Bob"),
+        ("Mr. Bob  B <sip:b@h>", "sip:b@h", "Mr. Bob  B"),
+        ("<sip:c@h>", "sip:c@h", None),
+    ],
+)
+def test_display_names_with_and_without_white_space(text: str, uri: str, display: str | None) -> None:
+    contacts = parse_contacts([f"<sip:x@h>, {text}", text])
+    assert contacts is not STAR
+    assert [(item.uri_text, item.display) for item in contacts[1:]] == [(uri, display)] * 2
 
 
 @pytest.mark.requirement("RFC4475-3.1.2.14-01")
@@ -132,6 +175,14 @@ def test_the_uri_is_parsed_when_asked_for() -> None:
     assert address.uri is address.uri
 
 
+@pytest.mark.parametrize("uri", ["sip:h;lr;lr", "sip:1.2.3.999", "sip:h:99999", "sip:h" + ";a" * 70, "sip:h;a=`"])
+@pytest.mark.parametrize("address", ["<{}>", '"A" <{}>', "é <{}>;q=1", "< {} >", "<{}>;a=b;c=d;e=f"])
+def test_a_fault_of_the_uri_shows_when_it_is_asked_for_however_the_address_is_written(uri: str, address: str) -> None:
+    found = parse_name_addr(address.format(uri))
+    with pytest.raises(RemoteProtocolError):
+        _ = found.uri
+
+
 def test_an_address_shows_no_password() -> None:
     address = parse_name_addr("<sip:alice:hunter2@h>")
     assert "hunter2" not in repr(address)
@@ -143,6 +194,8 @@ def test_addresses_are_values() -> None:
     assert one == two
     assert hash(one) == hash(two)
     assert one != parse_name_addr("<sip:a@h>")
+    assert one != parse_name_addr("<sip:b@h>;q=1")
+    assert one != parse_name_addr("A <sip:a@h>;q=1")
     assert one != "<sip:a@h>;q=1"
     with pytest.raises(AttributeError):
         one.display = "x"  # type: ignore[misc]
@@ -269,6 +322,8 @@ def test_lenient_white_space_and_case_in_a_via(text: str, canonical: str) -> Non
         "SIP/2.0/UDP h i",
         "SIP/2.0/UDP h:x",
         "SIP/2.0/UDP 2001:db8::1",
+        "SIP/2.0/UDP [2001:db8:: 1]",
+        "SIP/2.0/UDP [2001:db8::9\t:1];branch=x",
         "SIP/2.0/UDP h;;",
         "SIP/2.0/UDP h;branch=a;branch=b",
         "/2.0/UDP h",
@@ -340,6 +395,37 @@ def test_a_server_notes_where_a_request_came_from(text: str, host: str, result: 
     assert str(parse_via(text).with_received(host, 4000)) == result
 
 
+VIA_VALUES = st.builds(
+    Via,
+    protocol=st.sampled_from(["UDP", "TCP", "WSS", "TLS-SCTP"]),
+    host=st.sampled_from(["h", "192.0.2.1", "[2001:db8::1]", "[::ffff:192.0.2.1]", "a-b.example.com.", "x.invalid"]),
+    port=st.none() | st.integers(1, 65535),
+    parameters=st.lists(
+        st.one_of(
+            st.tuples(st.just("rport"), st.none() | st.integers(1, 65535).map(str)),
+            st.tuples(st.just("received"), st.sampled_from(["192.0.2.1", "2001:db8::1", "[2001:db8::1]"])),
+            st.tuples(st.just("branch"), st.sampled_from(["z9hG4bKa", "x"])),
+            st.tuples(st.just("x"), st.none() | st.just('"a;b, c"')),
+        ),
+        max_size=4,
+        unique_by=lambda item: item[0],
+    ).map(tuple),
+)
+
+
+@given(VIA_VALUES, st.sampled_from(["192.0.2.7", "2001:db8::7"]), st.integers(1, 65535))
+@settings(max_examples=200, deadline=None)
+def test_a_via_is_written_and_read_the_same(via: Via, host: str, port: int) -> None:
+    """Law: parse(str(v)) == v, for IPv6 and whatever a server adds; what it adds is read back without brackets."""
+    assert parse_via(str(via)) == via
+    noted = via.with_received(host, port)
+    assert parse_via(str(noted)) == noted
+    assert noted.received in (host, None)
+    assert noted.rport == (port if via.wants_rport else None)
+    assert (noted.protocol, noted.host, noted.port, noted.branch) == (via.protocol, via.host, via.port, via.branch)
+    assert parse_message(f"SIP/2.0 200 OK\r\nVia: {via}, {noted}\r\n\r\n".encode()).via == via
+
+
 # --- CSeq ------------------------------------------------------------------------------------------------------------
 
 
@@ -355,6 +441,13 @@ def test_a_server_notes_where_a_request_came_from(text: str, host: str, result: 
 def test_cseqs_both_ways(text: str, cseq: CSeq) -> None:
     assert parse_cseq(text) == cseq
     assert str(cseq) == text
+
+
+@given(st.integers(0, 2**31 - 1), st.text("aAzZ09-.!%*_+`'~", min_size=1, max_size=8))
+@settings(max_examples=100, deadline=None)
+def test_a_cseq_is_written_and_read_the_same(number: int, method: str) -> None:
+    """Law: parse(str(c)) == c."""
+    assert parse_cseq(str(CSeq(number, method))) == CSeq(number, method)
 
 
 @pytest.mark.parametrize("text", ["0009 INVITE", "9  INVITE", "9\tINVITE", " 9 \t INVITE ", "9 INVITE\t"])
@@ -423,7 +516,16 @@ def test_retry_after(text: str, seconds: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("3600", 3600), (" 0 ", 0), ("99999999999", 2**32 - 1), ("abc", None), ("", None), ("-1", None), ("60;x", None)],
+    [
+        ("3600", 3600),
+        (" 0 ", 0),
+        ("99999999999", 2**32 - 1),
+        ("abc", None),
+        ("", None),
+        ("-1", None),
+        ("60;x", None),
+        ("60 (x)", None),
+    ],
 )
 @pytest.mark.requirement("RFC3261-20.19-01", "RFC3261-10.2-13", "RFC3261-10.2-14")
 def test_expires(text: str, seconds: int | None) -> None:

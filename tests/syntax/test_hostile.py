@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -25,6 +24,7 @@ from sipcore.syntax.headers import (
 from sipcore.syntax.message import Request, make_response, parse_message
 from sipcore.syntax.parameters import parse_parameters
 from sipcore.syntax.uri import Uri
+from tests.syntax.effort import BUDGET, SIZE, cost, fill
 
 BASES = [
     b"REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx;rport\r\n"
@@ -87,9 +87,6 @@ def test_mutated_streams_raise_nothing(data: bytes, mutations: list[tuple[int, i
 
 # --- time ------------------------------------------------------------------------------------------------------------
 
-SIZE = 65_000
-"""As long as a datagram can be."""
-
 
 def header(value: str) -> Callable[[], object]:
     """Read a message with that value in every header that we parse."""
@@ -113,10 +110,6 @@ def call(parse: Callable[[str], object], text: str) -> Callable[[], object]:
             parse(text)
 
     return run
-
-
-def fill(unit: str) -> str:
-    return (unit * SIZE)[:SIZE]
 
 
 UNITS = [
@@ -199,19 +192,3 @@ def test_time_of_a_stream_is_linear_however_it_arrives() -> None:
             framer.receive(b"x\r\n"[_ % 3 : _ % 3 + 1])
 
     assert cost(feed) < 2 * BUDGET
-
-
-BUDGET = 2e-6 * SIZE + 100e-6
-"""Seconds of CPU: 2 µs for a byte and 100 µs for a message are what a flood may cost, tenfold what it does cost."""
-
-
-def cost(run: Callable[[], object]) -> float:
-    """CPU seconds; the best of three, since other programs may spoil the caches."""
-    best = float("inf")
-    for _ in range(3):
-        start = process_time()
-        run()
-        best = min(best, process_time() - start)
-        if best < BUDGET:
-            break
-    return best

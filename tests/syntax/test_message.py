@@ -8,37 +8,7 @@ from sipcore.errors import RemoteProtocolError
 from sipcore.syntax.headers import STAR, CSeq, NameAddr
 from sipcore.syntax.message import Request, Response, parse_message
 from sipcore.syntax.uri import Uri
-
-
-def lines(*text: str, body: bytes = b"") -> bytes:
-    return "".join(f"{line}\r\n" for line in (*text, "")).encode("utf-8", "surrogateescape") + body
-
-
-REGISTER = lines(
-    "REGISTER sip:example.com SIP/2.0",
-    "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx;rport",
-    "Max-Forwards: 70",
-    "From: <sip:alice@example.com>;tag=1",
-    "To: <sip:alice@example.com>",
-    "Call-ID: a84b4c76e66710",
-    "CSeq: 7 REGISTER",
-    "Contact: <sip:alice@192.0.2.1:5060>;expires=600",
-    "Expires: 3600",
-    "Content-Length: 0",
-)
-
-OK = lines(
-    "SIP/2.0 200 OK",
-    "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx;rport=5060;received=192.0.2.1",
-    "From: <sip:alice@example.com>;tag=1",
-    "To: <sip:alice@example.com>;tag=2",
-    "Call-ID: a84b4c76e66710",
-    "CSeq: 7 REGISTER",
-    "Contact: <sip:alice@192.0.2.1:5060>;expires=600, <sip:b@h>;expires=5",
-    "Contact: <sip:c@h>",
-    "Server: any (thing)",
-    "Content-Length: 0",
-)
+from tests.syntax.samples import OK, REGISTER, lines
 
 
 def response(*headers: str, status: str = "SIP/2.0 200 OK") -> Response:
@@ -84,6 +54,10 @@ def test_a_response() -> None:
     assert message.values("contact") == ["<sip:alice@192.0.2.1:5060>;expires=600", "<sip:b@h>;expires=5", "<sip:c@h>"]
     assert message.get("x") is None
     assert message.get_all("x") == message.values("x") == []
+
+
+def test_lenient_a_call_id_is_taken_as_it_came() -> None:
+    assert response("Call-ID: a b,;c@@d").call_id == "a b,;c@@d"
 
 
 def test_what_was_parsed_is_remembered() -> None:
@@ -154,6 +128,7 @@ def test_folding(fold: str) -> None:
         "To :", f"{fold}<sip:t@h>", f"{fold};tag=1", 'Contact: "A', f'{fold}B" <sip:a@h>,', f"{fold}<sip:b@h>", "l: 0"
     )
     assert message.get("to") == "<sip:t@h> ;tag=1"
+    assert response(f"Subject:{fold}a{fold}", f"s:{fold}b{fold}").get_all("subject") == ["a", "b"]
     assert message.to.tag == "1"
     assert message.contacts is not STAR
     assert [contact.display for contact in message.contacts] == ["A B", None]
@@ -164,16 +139,21 @@ def test_a_line_of_nothing_but_space_is_a_fold() -> None:
 
 
 @pytest.mark.requirement("RFC3261-7.3.1-07")
-def test_challenges_are_never_split_or_joined() -> None:
+@pytest.mark.parametrize("name", ["WWW-Authenticate", "Proxy-Authenticate", "Authorization", "Proxy-Authorization"])
+def test_challenges_and_credentials_are_never_split_or_joined(name: str) -> None:
     rows = ['Digest realm="a", nonce="b", algorithm=SHA-256', 'Digest realm="a", nonce="b"']
-    message = response(*[f"WWW-Authenticate: {row}" for row in rows])
-    assert message.values("www-authenticate") == rows
+    message = response(*[f"{name}: {row}" for row in rows])
+    assert message.values(name.lower()) == message.get_all(name.lower()) == rows
+    assert response(f"{name}: {rows[0]}").values(name.lower()) == rows[:1]
 
 
 def test_the_top_via_of_several_in_a_line() -> None:
     message = response("Via: SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b", "Via: SIP/2.0/UDP c")
-    assert message.via.host == "a"
+    assert (message.via.host, message.via.branch) == ("a", "1")
     assert message.via_count == 3
+    message = response("Via: SIP/2.0/UDP a;branch=1 , SIP/2.0/UDP b;branch=2")
+    assert (message.via.host, message.via.branch) == ("a", "1")
+    assert message.via_count == 2
 
 
 @pytest.mark.requirement("RFC4475-3.3.1-01", "RFC4475-3.3.8-01")

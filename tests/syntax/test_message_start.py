@@ -6,37 +6,7 @@ import pytest
 
 from sipcore.errors import RemoteProtocolError
 from sipcore.syntax.message import Request, Response, parse_message
-
-
-def lines(*text: str, body: bytes = b"") -> bytes:
-    return "".join(f"{line}\r\n" for line in (*text, "")).encode("utf-8", "surrogateescape") + body
-
-
-REGISTER = lines(
-    "REGISTER sip:example.com SIP/2.0",
-    "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx;rport",
-    "Max-Forwards: 70",
-    "From: <sip:alice@example.com>;tag=1",
-    "To: <sip:alice@example.com>",
-    "Call-ID: a84b4c76e66710",
-    "CSeq: 7 REGISTER",
-    "Contact: <sip:alice@192.0.2.1:5060>;expires=600",
-    "Expires: 3600",
-    "Content-Length: 0",
-)
-
-OK = lines(
-    "SIP/2.0 200 OK",
-    "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx;rport=5060;received=192.0.2.1",
-    "From: <sip:alice@example.com>;tag=1",
-    "To: <sip:alice@example.com>;tag=2",
-    "Call-ID: a84b4c76e66710",
-    "CSeq: 7 REGISTER",
-    "Contact: <sip:alice@192.0.2.1:5060>;expires=600, <sip:b@h>;expires=5",
-    "Contact: <sip:c@h>",
-    "Server: any (thing)",
-    "Content-Length: 0",
-)
+from tests.syntax.samples import OK, REGISTER, lines
 
 
 def response(status: str) -> Response:
@@ -127,6 +97,8 @@ def test_request_lines(line: str, method: str, uri: str) -> None:
         " REGISTER sip:a@h SIP/2.0",
         "REGISTER\tsip:a@h SIP/2.0",
         "REGISTER sip:a@h\tSIP/2.0",
+        "REGISTER sip:a\t@h SIP/2.0",
+        "REGISTER\t sip:a@h SIP/2.0",
         "REGISTER sip:a@h; lr SIP/2.0",
         "REGISTER <sip:a@h> SIP/2.0",
         "REGISTER example.com SIP/2.0",
@@ -152,6 +124,17 @@ def test_request_uris_with_brackets_or_space_and_unknown_versions_are_refused() 
             parse_message(lines(line))
 
 
+@pytest.mark.requirement("RFC3261-7.1-05")
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [("A sip:a@h SIP/7.0", 505), ("A sip:a@h SIP/2.00", 505), ("A sip:a@h; lr SIP/2.0", 400), ("A h SIP/2.0", 400)],
+)
+def test_what_a_server_answers_to_a_start_line(line: str, hint: int) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        parse_message(lines(line))
+    assert caught.value.status_hint == hint
+
+
 @pytest.mark.requirement("RFC5118-4.2-01")
 def test_a_malformed_request_uri_shows_when_it_is_read() -> None:
     request = parse_message(lines("REGISTER sip:2001:db8::10 SIP/2.0"))
@@ -167,6 +150,9 @@ def test_a_malformed_request_uri_shows_when_it_is_read() -> None:
     "data",
     [
         b"SIP/2.0 200 OK\nVia: x\r\n\r\n",
+        b"OPTIONS sip:a\nX:@h SIP/2.0\r\n\r\n",
+        b"OPTIONS sip:a\rX:@h SIP/2.0\r\n\r\n",
+        b"OPTIONS sip:a\n SIP/2.0\r\n\r\n",
         b"SIP/2.0 200 O\nK\r\n\r\n",
         b"SIP/2.0 200 O\rK\r\n\r\n",
         b"SIP/2.0 200 OK\r\nVia: x\nFrom: y\r\n\r\n",
@@ -184,6 +170,9 @@ def test_a_malformed_request_uri_shows_when_it_is_read() -> None:
 def test_a_bare_cr_lf_or_nul_is_no_line_end_and_no_data(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         parse_message(data)
+    with pytest.raises(RemoteProtocolError):
+        # The long way, which a body leads to, too.
+        parse_message(data.replace(b"\r\n\r\n", b"\r\nl: 1\r\n\r\nx"))
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def test_samples_both_ways(text: str, parameters: Parameters) -> None:
     [
         (" ; lr", ";lr"),
         (" ;\texpires = 60 ; q = 1 ", ";expires=60;q=1"),
+        ("\t;\tq\t=\t1\t;\tx\t=\t\"a\"\t;\tlr\t", ';q=1;x="a";lr'),
         (';a = "x y" ; b', ';a="x y";b'),
     ],
 )
@@ -57,6 +58,10 @@ def test_a_name_alone_is_told_from_an_absent_one() -> None:
     assert get(parameters, "lr") == ""
     assert get(parameters, "rport") == ""
     assert get(parameters, "ob") is None
+
+
+def test_lenient_the_characters_of_names_and_values_in_a_header() -> None:
+    assert parse_parameters(";a/b[1]=c<d @;q=0.[", "test") == (("a/b[1]", "c<d @"), ("q", "0.["))
 
 
 def test_lenient_an_empty_value() -> None:

@@ -63,7 +63,7 @@ def test_the_long_way_is_taken_for_little(monkeypatch: pytest.MonkeyPatch) -> No
         data = f"SIP/2.0 200 OK\r\nVia: a:5060\r\nV: b\r\nX-New: c\r\nContent-Length:{length}\r\n\r\n".encode()
         parts, index, body, raw = split_message(data)
         assert (parts[0], body, len(parts), raw) == ("SIP/2.0 200 OK", b"", 9, data)
-        assert index == {"via": [" a:5060", " b"], "x-new": " c", "content-length": length}
+        assert index == {"via": ["a:5060", "b"], "x-new": "c", "content-length": length.removeprefix(" ")}
 
 
 def message(start: str = "SIP/2.0 200 OK", *lines: str, body: bytes = b"") -> bytes:
@@ -94,6 +94,15 @@ def test_the_number_of_headers_is_limited() -> None:
     assert len(parse_message(message("SIP/2.0 200 OK", *["a:b"] * MAX_HEADERS)).headers) == MAX_HEADERS
     with pytest.raises(LimitExceeded):
         parse_message(message("SIP/2.0 200 OK", *["a:b"] * (MAX_HEADERS + 1)))
+    # The same with a folded line, which only the long way takes, and with a body.
+    folded = ["a:b"] * (MAX_HEADERS - 1) + ["a:\r\n b"]
+    assert len(parse_message(message("SIP/2.0 200 OK", *folded)).headers) == MAX_HEADERS
+    with pytest.raises(LimitExceeded):
+        parse_message(message("SIP/2.0 200 OK", *folded, "a:b"))
+    most = message("SIP/2.0 200 OK", *["a:b"] * (MAX_HEADERS - 1), "l: 1", body=b"x")
+    assert len(parse_message(most).headers) == MAX_HEADERS
+    with pytest.raises(LimitExceeded):
+        parse_message(message("SIP/2.0 200 OK", *["a:b"] * MAX_HEADERS, "l: 1", body=b"x"))
 
 
 def test_the_header_block_is_limited() -> None:
@@ -105,6 +114,7 @@ def test_the_header_block_is_limited() -> None:
         return message(start, *lines, "X: ".ljust(rest - 2, "x"))
 
     assert len(parse_message(block(MAX_HEADER_BLOCK)).headers) == 64
+    assert len(parse_message(b"\r\n\r\n" + block(MAX_HEADER_BLOCK) + b"x").headers) == 64
     with pytest.raises(LimitExceeded):
         parse_message(block(MAX_HEADER_BLOCK + 1))
     with pytest.raises(LimitExceeded):

@@ -17,7 +17,8 @@ from sipcore.events import Event, ListenFailed, Listening, MessageDropped
 from sipcore.flows import Flow
 from sipcore.registrar import RegistrarPolicy
 from sipcore.server import Registrar
-from sipcore.syntax.grammar import check_line, parse_uint, visible
+from sipcore.syntax import slots
+from sipcore.syntax.grammar import parse_uint, visible
 from sipcore.values import Address, Protocol, Secret, format_address, is_ip_address
 from sipcore_trio.daemon import codes
 from sipcore_trio.daemon.logs import start_logging
@@ -58,9 +59,10 @@ def parse_user(text: str) -> tuple[str, Secret]:
     if not name or not colon:
         # What stands there may be a password.
         raise ConfigError("--user", "", "NAME:PASSWORD")
-    if not check_line(text):
-        raise ConfigError("--user", visible(name), "text without control characters")
-    return name, Secret(password)
+    try:
+        return slots.quoted_text(name), slots.password(Secret(password))
+    except slots.SlotError as error:
+        raise ConfigError("--user", visible(name), error.expected) from None
 
 
 def parse_users(texts: Iterable[str]) -> dict[str, Secret]:
@@ -89,8 +91,9 @@ def make_policy(options: argparse.Namespace, authenticate: bool) -> RegistrarPol
     if lowest > highest:
         raise ConfigError("--max-expires", highest, f"at least --min-expires, which is {lowest}")
     realm = "sipcore" if options.realm is None else options.realm
-    if not realm or not check_line(realm):
-        raise ConfigError("--realm", visible(realm), "text without control characters, and not empty")
+    if not realm:
+        raise ConfigError("--realm", realm, "text without control characters, and not empty")
+    slots.fill("--realm", slots.quoted_text, realm)
     return RegistrarPolicy(
         realm=realm,
         require_authentication=authenticate,
