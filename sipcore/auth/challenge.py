@@ -85,9 +85,10 @@ def parse_challenges(values: Sequence[str], *, proxy: bool) -> tuple[Challenge, 
     """
     found: list[Challenge] = []
     for value in values:
-        if (usual := _usual_digest(value)) is not None and len(value) <= MAX_VALUE and len(found) < MAX_CHALLENGES:
+        usual = _usual_digest(value)
+        if usual is not None:
             realm, nonce, opaque, algorithm, offered, stale, domain, charset, userhash = usual.groups()
-            if realm is not None and nonce is not None:
+            if realm is not None and nonce is not None and len(value) <= MAX_VALUE and len(found) < MAX_CHALLENGES:
                 found.append(
                     _new(
                         Challenge,
@@ -98,7 +99,7 @@ def parse_challenges(values: Sequence[str], *, proxy: bool) -> tuple[Challenge, 
                             opaque,
                             algorithm,
                             () if offered is None else _QOPS.get(offered) or _qops(offered),
-                            stale is not None and stale.lower() == "true",
+                            stale is not None and (stale == "true" or stale.lower() == "true"),
                             userhash is not None and userhash.lower() == "true",
                             domain,
                             proxy,

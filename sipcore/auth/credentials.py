@@ -98,9 +98,11 @@ class Credential:
         `normalised` brings name and password into normal form C first, as `charset=UTF-8` asks (section 4).
         Call it only when `supports(algorithm)`.
         """
-        for known, ha1 in self.ha1:
-            if known is algorithm.base:
-                return ha1
+        if self.ha1:
+            base = algorithm.base
+            for known, ha1 in self.ha1:
+                if known is base:
+                    return ha1
         password = self.password
         if password is None:
             raise ConfigError("password", None, f"a password or a digest for {algorithm.base} is needed")

@@ -55,7 +55,7 @@ def select(
 ) -> Selection:
     """A new session for each realm that can be answered, in the server's order; see `choose`."""
     chosen, reason = choose(challenges, credentials, policy)
-    return Selection(tuple(DigestSession(choice) for choice in chosen), reason)
+    return _new(Selection, (tuple([DigestSession(choice) for choice in chosen]), reason))
 
 
 class DigestSession:
@@ -273,6 +273,9 @@ def is_new_information(challenge: Challenge, session: DigestSession | None) -> b
         return True
     return session.usable and (challenge.stale or not session.sent)
 
+
+# A NamedTuple's own constructor is a Python function.
+_new = tuple.__new__
 
 # What stands in a quoted-string as it is.
 _plain = re.compile(r"[ !#-\[\]-~]++").fullmatch

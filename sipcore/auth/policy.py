@@ -78,7 +78,7 @@ def choose(
     refused: list[str] = []
     in_order = policy.order is Order.SERVER
     for challenge in challenges:
-        place = _find(chosen, challenge)
+        place = _find(chosen, challenge) if chosen else None
         if place is not None and in_order:
             continue
         choice = _consider(challenge, credentials, policy)
@@ -89,7 +89,7 @@ def choose(
         elif choice.algorithm.strength > chosen[place].algorithm.strength:
             # RFC 8760 section 2.4: exactly one answer for each realm.
             chosen[place] = choice
-    return chosen, "; ".join(refused)
+    return chosen, "; ".join(refused) if refused else ""
 
 
 def _find(chosen: list[Choice], challenge: Challenge) -> int | None:
@@ -121,7 +121,7 @@ def _consider(challenge: Challenge, credentials: Sequence[Credential], policy: A
     elif not policy.without_qop:
         return _reason(challenge, "no qop is offered")
     best: Credential | None = None
-    rank = RealmMatch.NONE
+    rank = _NO_MATCH
     for credential in credentials:
         match = credential.match(challenge.realm)
         if match > rank and credential.supports(algorithm):
@@ -133,6 +133,8 @@ def _consider(challenge: Challenge, credentials: Sequence[Credential], policy: A
 
 # A NamedTuple's own constructor is a Python function.
 _new = tuple.__new__
+
+_NO_MATCH = RealmMatch.NONE
 
 
 def _reason(challenge: Challenge, text: str) -> str:

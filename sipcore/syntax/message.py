@@ -28,6 +28,7 @@ from sipcore.syntax.names import USUAL_NAMES, header_key
 from sipcore.syntax.optional import OptionalHeaders
 from sipcore.syntax.reasons import REASONS, reason_phrase
 from sipcore.syntax.splitting import (
+    STATUS_LINES,
     Index,
     add_header,
     content_length,
@@ -405,17 +406,23 @@ def parse_message(data: bytes) -> Request | Response:
     `RemoteProtocolError`, `LimitExceeded` among it, and nothing else. What the headers say is not looked at here.
     """
     parts, index, body, raw = split_message(data)
-    first, second = split_start(parts[0])
+    start = parts[0]
     message: Request | Response
-    if isinstance(first, int):
+    if start[:12] in STATUS_LINES:
         message = _new(Response)
-        message._status = first
-        message._reason = second
+        message._status = STATUS_LINES[start[:12]]
+        message._reason = start[12:]
     else:
-        message = _new(Request)
-        message._method = first
-        message._uri = second
-        message._parsed_uri = None
+        first, second = split_start(start)
+        if isinstance(first, int):
+            message = _new(Response)
+            message._status = first
+            message._reason = second
+        else:
+            message = _new(Request)
+            message._method = first
+            message._uri = second
+            message._parsed_uri = None
     message._body = body
     message._parts = parts
     message._headers = None

@@ -24,6 +24,7 @@ from sipcore.syntax.limits import MAX_BODY, MAX_HEADER_BLOCK, MAX_HEADERS, MAX_L
 from sipcore.syntax.names import USUAL_NAMES, header_key
 
 __all__ = [
+    "STATUS_LINES",
     "Index",
     "Split",
     "add_header",
@@ -44,6 +45,9 @@ it."""
 
 # Three digits, 100 to 699: a table is shorter than the list of what int() takes besides.
 _STATUS_CODES: Final = {str(status): status for status in range(100, 700)}
+
+STATUS_LINES: Final = {f"SIP/2.0 {status} ": status for status in range(100, 700)}
+"""What a Status-Line as nearly all are has before its phrase, and the code."""
 
 _usual_request: Final = re.compile(r"([A-Z]++) (sips?:[-.@:;=0-9A-Za-z]++) SIP/2\.0").fullmatch
 
