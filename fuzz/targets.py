@@ -32,8 +32,9 @@ from sipcore.syntax import (
     make_response,
     parse_message,
 )
-from sipcore.syntax.headers import parse_contacts, parse_via
+from sipcore.syntax.addresses import parse_contacts
 from sipcore.syntax.limits import MAX_BODY, MAX_HEADER_BLOCK
+from sipcore.syntax.via import parse_via
 from sipcore.values import Secret
 
 __all__ = ["MESSAGES", "TARGETS", "challenge", "framer", "message", "names", "uri"]

@@ -15,7 +15,7 @@ from sipcore.errors import ConfigError
 from sipcore.profiles import ASTERISK, JSSIP, PROFILES, SIPCORE, Profile
 from sipcore.registration.request import Texts, contact_value, write_register
 from sipcore.syntax import Request, parse_message
-from sipcore.syntax.headers import parse_name_addr
+from sipcore.syntax.addresses import parse_name_addr
 from sipcore.values import OutcomeClass, Protocol, Secret
 
 ALICE = "sip:alice@example.com"

@@ -16,8 +16,8 @@ from sipcore.config import Account, Timing, Transport
 from sipcore.errors import ConfigError, RemoteProtocolError
 from sipcore.profiles import ASTERISK, Profile
 from sipcore.redact import redact_uri
+from sipcore.syntax.addresses import parse_name_addr
 from sipcore.syntax.grammar import split_list
-from sipcore.syntax.headers import parse_name_addr
 from sipcore.values import Address, Protocol
 
 __all__ = ["DEFAULT_USER_AGENT", "Configuration", "load", "parse"]

@@ -6,8 +6,8 @@ from sipcore.asterisk.options import Values
 from sipcore.config import Transport
 from sipcore.errors import ConfigError, RemoteProtocolError
 from sipcore.redact import redact_uri
+from sipcore.syntax.addresses import parse_name_addr
 from sipcore.syntax.grammar import parse_uint
-from sipcore.syntax.headers import parse_name_addr
 from sipcore.values import Address, Protocol
 
 __all__ = ["DEFAULT_PORT", "family", "next_hop", "read_transport"]

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from sipcore.errors import RemoteProtocolError
+from sipcore.syntax.addresses import NameAddr
 from sipcore.syntax.grammar import is_token
-from sipcore.syntax.headers import NameAddr
 from sipcore.syntax.message import Request
 
 __all__ = ["KNOWN_METHODS", "Answer", "allow", "fault", "screen", "unsupported", "uri_fault"]

@@ -11,7 +11,7 @@ import enum
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sipcore.syntax.headers import NameAddr
+from sipcore.syntax.addresses import NameAddr
 from sipcore.syntax.parameters import Parameters, format_parameters, get
 from sipcore.syntax.uri import Uri
 from sipcore.timers import Timers

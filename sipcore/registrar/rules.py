@@ -12,7 +12,8 @@ from sipcore.errors import ConfigError, RemoteProtocolError
 from sipcore.inbound.screening import Answer, unsupported, uri_fault
 from sipcore.registrar.location import Change, Location, Update, canonical_aor
 from sipcore.registrar.policy import RegistrarPolicy
-from sipcore.syntax.headers import STAR, NameAddr, parse_expires
+from sipcore.syntax.addresses import STAR, NameAddr
+from sipcore.syntax.headers import parse_expires
 from sipcore.syntax.message import Request
 from sipcore.values import Secret
 

@@ -17,7 +17,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sipcore.errors import RemoteProtocolError
-from sipcore.syntax.headers import STAR, NameAddr, parse_expires
+from sipcore.syntax.addresses import STAR, NameAddr
+from sipcore.syntax.headers import parse_expires
 from sipcore.syntax.limits import MAX_CONTACTS
 from sipcore.syntax.message import Response
 from sipcore.syntax.uri import Uri

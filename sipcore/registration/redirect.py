@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 
 from sipcore.errors import RemoteProtocolError
-from sipcore.syntax.headers import NameAddr
+from sipcore.syntax.addresses import NameAddr
 from sipcore.syntax.limits import MAX_CONTACTS
 from sipcore.syntax.message import Response
 from sipcore.syntax.qvalues import parse_qvalue

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from sipcore.config import Account
 from sipcore.exchange.exchange import Step
 from sipcore.network.targets import literal_target
-from sipcore.syntax.headers import NameAddr, parse_name_addr
+from sipcore.syntax.addresses import NameAddr, parse_name_addr
 from sipcore.syntax.uri import Uri
 from sipcore.values import Address
 

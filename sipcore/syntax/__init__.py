@@ -20,13 +20,14 @@ takes it, and has a test.
 
 from __future__ import annotations
 
+from sipcore.syntax.addresses import STAR, NameAddr, Star
 from sipcore.syntax.answerable import salvage
 from sipcore.syntax.bodies import BodyPart, body_of, format_multipart, parse_multipart, select_parts
 from sipcore.syntax.comments import Comment, Product, format_products, parse_products
 from sipcore.syntax.dates import format_date, parse_date
 from sipcore.syntax.framing import KeepAlive, StreamFramer
 from sipcore.syntax.grammar import quote, unquote, visible
-from sipcore.syntax.headers import STAR, CSeq, NameAddr, Star, Via
+from sipcore.syntax.headers import CSeq
 from sipcore.syntax.mechanisms import Mechanism, format_mechanisms, parse_mechanisms
 from sipcore.syntax.media import ContentDisposition, EventType, MediaType
 from sipcore.syntax.message import Message, Request, Response, make_response, parse_message
@@ -34,6 +35,7 @@ from sipcore.syntax.parameters import Parameters
 from sipcore.syntax.qvalues import format_qvalue, parse_qvalue
 from sipcore.syntax.remarks import RetryAfter, Timestamp, WarningValue
 from sipcore.syntax.uri import Uri
+from sipcore.syntax.via import Via
 
 __all__ = [
     "STAR",

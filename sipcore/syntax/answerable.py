@@ -15,11 +15,11 @@ from typing import Final
 
 from sipcore.errors import RemoteProtocolError
 from sipcore.syntax.grammar import is_token, split_list
-from sipcore.syntax.headers import parse_via
 from sipcore.syntax.limits import MAX_HEADERS, MAX_PARAMETERS
 from sipcore.syntax.message import Request
 from sipcore.syntax.names import header_key
 from sipcore.syntax.parameters import Parameters, parse_parameters
+from sipcore.syntax.via import parse_via
 
 __all__ = ["salvage"]
 

@@ -11,19 +11,9 @@ from typing import Final, Self
 
 from sipcore.errors import LocalProtocolError, RemoteProtocolError
 from sipcore.syntax import slots
+from sipcore.syntax.addresses import NameAddr, Star, parse_contacts, parse_tagged
 from sipcore.syntax.grammar import is_token, split_list, stray_nul, visible
-from sipcore.syntax.headers import (
-    CSeq,
-    NameAddr,
-    Star,
-    Via,
-    parse_contacts,
-    parse_cseq,
-    parse_expires,
-    parse_retry_after,
-    parse_tagged,
-    parse_via,
-)
+from sipcore.syntax.headers import CSeq, parse_cseq, parse_expires, parse_retry_after
 from sipcore.syntax.names import USUAL_NAMES, header_key
 from sipcore.syntax.optional import OptionalHeaders
 from sipcore.syntax.reasons import REASONS, reason_phrase
@@ -37,6 +27,7 @@ from sipcore.syntax.splitting import (
     split_start,
 )
 from sipcore.syntax.uri import Uri
+from sipcore.syntax.via import Via, parse_via
 
 __all__ = ["REASONS", "Headers", "Message", "Request", "Response", "make_response", "parse_message"]
 

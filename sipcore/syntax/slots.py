@@ -15,8 +15,8 @@ from ipaddress import ip_address as parse_address
 from typing import Any, Final
 
 from sipcore.errors import ConfigError, LocalProtocolError, RemoteProtocolError
+from sipcore.syntax.addresses import NameAddr, parse_name_addr
 from sipcore.syntax.grammar import TOKEN, check_line, check_user, is_host, is_token, parse_uint, visible
-from sipcore.syntax.headers import NameAddr, parse_name_addr
 from sipcore.syntax.names import header_key
 from sipcore.syntax.parameters import Parameters, get, parse_parameters
 from sipcore.syntax.uri import Uri

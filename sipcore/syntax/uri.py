@@ -18,7 +18,7 @@ from sipcore.syntax.grammar import (
 )
 from sipcore.syntax.parameters import USUAL_PARAMETER, Parameters, format_parameters, parse_parameters
 
-__all__ = ["USUAL_URI", "Uri"]
+__all__ = ["USUAL_URI", "USUAL_USER", "Uri"]
 
 # What can stand nowhere in a URI: white space and controls are caught by isprintable() and the space here.
 _NEVER: Final = frozenset(' <>"\\^`{|}')
@@ -27,9 +27,11 @@ _NEVER: Final = frozenset(' <>"\\^`{|}')
 # in its rule about defaults only, and shows it among its unequal pairs.
 _NEVER_IMPLIED: Final = frozenset({"user", "ttl", "method", "maddr", "transport"})
 
+USUAL_USER: Final = r"(sips?):(?:([-.!~*'()_&=+$,;?/0-9A-Za-z]++)@)?+"
+"""An expression (possessive, so linear) for scheme and user of a URI without escapes and password, both groups."""
+
 USUAL_URI: Final = (
-    r"(sips?):(?:([-.!~*'()_&=+$,;?/0-9A-Za-z]++)@)?+"
-    rf"({USUAL_HOST})(?::({USUAL_PORT}))?+{USUAL_PARAMETER.replace('%', '').replace('`', '')}"
+    rf"{USUAL_USER}({USUAL_HOST})(?::({USUAL_PORT}))?+{USUAL_PARAMETER.replace('%', '').replace('`', '')}"
 )
 """An expression (possessive, so linear) for a URI with at most one parameter and without escapes, password or headers.
 Its groups are scheme, user, host, port, and the parameter's name and value."""

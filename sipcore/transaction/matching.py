@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sipcore.errors import RemoteProtocolError
 from sipcore.flows import Flow
-from sipcore.syntax.headers import NameAddr, parse_name_addr
+from sipcore.syntax.addresses import NameAddr, parse_name_addr
 from sipcore.syntax.message import Response
 from sipcore.transaction.client import ClientTransaction
 from sipcore.values import Address

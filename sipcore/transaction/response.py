@@ -11,9 +11,9 @@ from typing import Final
 
 from sipcore.errors import RemoteProtocolError
 from sipcore.syntax.grammar import is_host, split_list
-from sipcore.syntax.headers import Via
 from sipcore.syntax.message import Request
 from sipcore.syntax.reasons import REASONS, reason_phrase
+from sipcore.syntax.via import Via
 from sipcore.values import Address
 
 __all__ = ["DEFAULT_PORT", "response_target", "write_response"]

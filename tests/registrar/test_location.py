@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sipcore.registrar import Location, location
 from sipcore.registrar.location import Change, Update
-from sipcore.syntax.headers import NameAddr
+from sipcore.syntax.addresses import NameAddr
 from sipcore.timers import Timers
 
 

@@ -10,7 +10,7 @@ from sipcore.config import Account, Transport
 from sipcore.profiles import ASTERISK, JSSIP, SIPCORE, Profile
 from sipcore.registration.request import Texts, contact_value, write_register
 from sipcore.syntax import Request, parse_message
-from sipcore.syntax.headers import parse_name_addr
+from sipcore.syntax.addresses import parse_name_addr
 from sipcore.values import Address, Protocol
 
 ALICE = "sip:alice@example.com"

@@ -14,7 +14,7 @@ from sipcore.config import Account
 from sipcore.errors import ConfigError
 from sipcore.events import MessageDropped, Registered, Rejected
 from sipcore.profiles import ASTERISK, JSSIP, SIPCORE, Profile
-from sipcore.syntax.headers import NameAddr
+from sipcore.syntax.addresses import NameAddr
 from sipcore.syntax.message import Response, parse_message
 from sipcore.testing import Answer, Line, challenge, ok
 from sipcore.testing.line import REGISTRAR

@@ -21,8 +21,8 @@ from sipcore.auth.fields import MALFORMED, parse_schemes, unescape
 from sipcore.errors import RemoteProtocolError
 from sipcore.syntax import STAR, Message, NameAddr, Parameters, Request, Uri, Via, parse_message
 from sipcore.syntax.grammar import is_token
-from sipcore.syntax.headers import parse_via
 from sipcore.syntax.names import header_key
+from sipcore.syntax.via import parse_via
 
 __all__ = ["ACCEPTED", "CRASHED", "Facets", "Refused", "differences", "ours", "theirs"]
 

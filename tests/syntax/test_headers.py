@@ -7,23 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipcore.errors import LimitExceeded, RemoteProtocolError
-from sipcore.syntax.headers import (
-    STAR,
-    CSeq,
-    NameAddr,
-    Via,
-    parse_contacts,
-    parse_cseq,
-    parse_expires,
-    parse_name_addr,
-    parse_retry_after,
-    parse_via,
-)
+from sipcore.syntax.addresses import STAR, NameAddr, parse_contacts, parse_name_addr
+from sipcore.syntax.headers import CSeq, parse_cseq, parse_expires, parse_retry_after
 from sipcore.syntax.limits import MAX_CONTACTS
 from sipcore.syntax.message import parse_message
 from sipcore.syntax.names import header_key
 from sipcore.syntax.parameters import Parameters
 from sipcore.syntax.uri import Uri
+from sipcore.syntax.via import Via, parse_via
 
 # --- addresses -------------------------------------------------------------------------------------------------------
 

@@ -10,20 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipcore.errors import RemoteProtocolError
+from sipcore.syntax.addresses import STAR, NameAddr, parse_contacts, parse_name_addr
 from sipcore.syntax.framing import StreamFramer
 from sipcore.syntax.grammar import split_list, unquote, visible
-from sipcore.syntax.headers import (
-    STAR,
-    NameAddr,
-    parse_contacts,
-    parse_cseq,
-    parse_name_addr,
-    parse_retry_after,
-    parse_via,
-)
+from sipcore.syntax.headers import parse_cseq, parse_retry_after
 from sipcore.syntax.message import Request, make_response, parse_message
 from sipcore.syntax.parameters import parse_parameters
 from sipcore.syntax.uri import Uri
+from sipcore.syntax.via import parse_via
 from tests.syntax.effort import BUDGET, SIZE, cost, fill
 
 BASES = [

@@ -12,8 +12,10 @@ from sipcore.auth import parse_challenges
 from sipcore.auth.fields import MALFORMED, MAX_VALUE, parse_fields
 from sipcore.errors import LimitExceeded, RemoteProtocolError
 from sipcore.syntax import StreamFramer, Uri, limits, parse_message
+from sipcore.syntax.addresses import parse_contacts, parse_name_addr
 from sipcore.syntax.grammar import parse_host_port
-from sipcore.syntax.headers import parse_contacts, parse_cseq, parse_expires, parse_name_addr, parse_via
+from sipcore.syntax.headers import parse_cseq, parse_expires
+from sipcore.syntax.via import parse_via
 
 
 def response(*lines: str, start: str = "SIP/2.0 200 OK", body: bytes = b"") -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sipcore.errors import RemoteProtocolError
-from sipcore.syntax.headers import STAR, CSeq, NameAddr
+from sipcore.syntax.addresses import STAR, NameAddr
+from sipcore.syntax.headers import CSeq
 from sipcore.syntax.message import Request, Response, parse_message
 from sipcore.syntax.uri import Uri
 from tests.syntax.samples import OK, REGISTER, lines

@@ -13,18 +13,13 @@ from sipcore.auth.verify import DigestVerifier, VerifyOutcome
 from sipcore.errors import RemoteProtocolError
 from sipcore.registration.binding import read_grant
 from sipcore.syntax import STAR, Request, Response, StreamFramer, Uri, parse_message
+from sipcore.syntax.addresses import parse_contacts, parse_name_addr
 from sipcore.syntax.grammar import delta_seconds, is_host, parse_host_port, parse_uint
-from sipcore.syntax.headers import (
-    parse_contacts,
-    parse_cseq,
-    parse_expires,
-    parse_name_addr,
-    parse_retry_after,
-    parse_via,
-)
+from sipcore.syntax.headers import parse_cseq, parse_expires, parse_retry_after
 from sipcore.syntax.limits import MAX_DELTA_SECONDS, MAX_PORT
 from sipcore.syntax.qvalues import parse_qvalue
 from sipcore.syntax.remarks import RetryAfter, Timestamp, WarningValue
+from sipcore.syntax.via import parse_via
 
 TAKEN_BY_INT = [
     *("+200", "-200", "2_00", "20_0", "\x0b200", "200\x0c", "\x85200", "200\xa0", "\u2003200"),
@@ -187,10 +182,10 @@ CORE = Path(__file__).parents[2] / "sipcore"
 CALLS = {
     "syntax/grammar.py: parse_uint": "checked there; what others call",
     "syntax/framing.py: _uint": "bytes.isdigit() is ASCII only, and the length is bounded",
-    "syntax/headers.py: parse_name_addr": "the expression matched up to five ASCII digits",
+    "syntax/addresses.py: parse_name_addr": "the expression matched up to five ASCII digits",
     "syntax/headers.py: parse_expires": "ASCII digits, few enough",
-    "syntax/headers.py: Via.rport": "up to nine ASCII digits",
-    "syntax/headers.py: parse_via": "the expression matched up to five ASCII digits",
+    "syntax/via.py: Via.rport": "up to nine ASCII digits",
+    "syntax/via.py: parse_via": "the expression matched up to five ASCII digits",
     "syntax/headers.py: parse_cseq": "ASCII digits, up to ten",
     "syntax/uri.py: Uri.parse": "the expression matched up to five ASCII digits",
     "syntax/uri.py: _plain": "two hexadecimal digits, checked by check_escapes",

@@ -14,8 +14,8 @@ import pytest
 from sipcore.errors import RemoteProtocolError
 from sipcore.registrar import RegistrarPolicy
 from sipcore.syntax import NameAddr, Request, Response, StreamFramer, Uri, parse_message
-from sipcore.syntax.headers import parse_via
 from sipcore.syntax.message import Message
+from sipcore.syntax.via import parse_via
 from sipcore.values import Protocol
 from tests.syntax.torture_outcomes import CLIENT, OPEN, answers, at_client, at_registrar, serving
 

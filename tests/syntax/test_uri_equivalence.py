@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipcore.errors import RemoteProtocolError
-from sipcore.syntax.headers import NameAddr
+from sipcore.syntax.addresses import NameAddr
 from sipcore.syntax.uri import Uri
 from tests.syntax.test_uri import URIS
 
