@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sipcore.auth import Challenge, Credential, parse_challenges, select
@@ -254,3 +255,38 @@ def test_no_text_raises_or_makes_a_value_that_could_end_a_header(text: str, prox
 def test_hostile_repetition_takes_linear_work(piece: str) -> None:
     # Not a matter of time but of steps: an expression that went back would not come to an end with these.
     assert len(parse(f"Digest {piece * 20_000}")) <= MAX_CHALLENGES
+
+
+ITEMS = st.sampled_from(
+    [
+        'realm="a"', 'realm="b, c"', 'realm=""', r'realm="a\"b"', "realm=a", 'Realm="a"', 'nonce="n=="', 'nonce=""',
+        "nonce=n", 'opaque="o"', 'opaque=""', "algorithm=MD5", 'algorithm="MD5"', "algorithm=sha-256", "algorithm=",
+        'qop="auth"', 'qop="AUTH , auth-int"', "qop=auth", 'qop=""', "stale=TRUE", "stale=false", 'stale="true"',
+        'domain="sip:a sip:b"',
+        "charset=UTF-8", "userhash=true", 'vendor="x"', 'nonce = "n"', 'realm="\x01"', 'realm="é"', "", "x", '"',
+    ]
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(["Digest ", "digest ", "Digest  ", "Digest\t", "Basic ", "Digest"]),
+    st.lists(ITEMS, max_size=6),
+    st.sampled_from([", ", ",", ",  ", " , ", " "]),
+    st.sampled_from(["", ",", ", ", " "]),
+)
+@example("Digest ", ['realm="a"', 'nonce="n"', 'realm="b"'], ", ", "")
+@example("Digest ", ['realm="a"', 'nonce="n"', 'nonce="n"'], ",", "")
+@example("Digest ", ['realm="a"', 'nonce="n"'], ", ", ",")
+@settings(max_examples=1500, deadline=None)
+def test_the_short_way_gives_what_the_long_way_gives(scheme: str, items: list[str], comma: str, end: str) -> None:
+    """Law: a challenge that one expression takes whole is read as if it had been taken apart piece by piece."""
+    value = scheme + comma.join(items) + end
+    short = parse_challenges([value], proxy=False)
+    with patch("sipcore.auth.challenge._usual_digest", lambda value: None):
+        assert parse_challenges([value], proxy=False) == short
+
+
+def test_the_short_way_is_taken() -> None:
+    """Else the law above would compare a thing with itself."""
+    with patch("sipcore.auth.challenge.parse_schemes", side_effect=AssertionError):
+        assert len(parse_challenges(TWO, proxy=False)) == 2
