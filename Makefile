@@ -32,7 +32,7 @@ bench: .venv/bench.installed benchmarks/jssip/node_modules
 	$(BIN)/python -m benchmarks
 
 fuzz: .venv/fuzz.installed
-	$(BIN)/python -m fuzz $(TARGET) -- -max_total_time=$(SECONDS)
+	$(BIN)/python -m fuzz $(TARGET) --seconds $(SECONDS)
 
 requirements: .venv/test.installed
 	$(BIN)/python -m pytest --collect-only --quiet --requirements $(ARGS)

@@ -80,12 +80,19 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these peers (jssip is one), or `none`")
     parser.add_argument("--work", nargs="+", choices=tuple(_WORKS), default=tuple(_WORKS))
     arguments = parser.parse_args()
+    if arguments.messages < 1 or arguments.runs < 1:
+        parser.error("--messages and --runs are at least 1")
+    known = (*PEERS, "jssip", "none")
+    if unknown := sorted(set(arguments.only or ()) - set(known)):
+        parser.error(f"--only {' '.join(unknown)}: known are {', '.join(known)}")
     count, runs = (1000, 3) if arguments.quick else (arguments.messages, arguments.runs)
     results = run(count, runs, arguments.only, arguments.work)
     print(table(results))
     missed = [row.work for row in results.rows if row.missed()]
     for work in missed:
         print(f"missed: {work}")
+    if results.absent and arguments.require_peers:
+        print(f"missed: {', '.join(results.absent)}")
     return 1 if missed or results.wrong or (results.absent and arguments.require_peers) else 0
 
 

@@ -1,8 +1,8 @@
 """Fuzz targets of the rooms that read what a peer sends, for atheris.
 
     make fuzz TARGET=uri SECONDS=60
-    python -m fuzz framer -- -max_total_time=600      # what follows the dashes is libFuzzer's
-    python -m fuzz framer --smoke                     # without atheris: the seeds, and some damaged ones
+    python -m fuzz framer --seconds 600 -- -max_len=9999   # what follows the dashes is libFuzzer's
+    python -m fuzz framer --smoke                          # without atheris: the seeds, and some damaged ones
 
 A target takes any bytes and asserts its invariant, which its docstring states. Seeds are the messages of the tests.
 What libFuzzer finds worth keeping, and what it finds wrong, is kept in `.fuzz/`; `python -m fuzz TARGET -- FILE` runs

@@ -26,11 +26,15 @@ RUNS: Final = 2000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fuzz one target; gives 0 when time is up, and 2 when atheris is not there. What fails raises."""
     own, passed = _split(sys.argv[1:] if arguments is None else list(arguments))
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description="Fuzz one target.")
+    parser = argparse.ArgumentParser(
+        prog="python -m fuzz",
+        description="Fuzz one target. What is found is kept in .fuzz/; `-- FILE` behind the target runs it again.",
+    )
     parser.add_argument("target", choices=NAMES)
+    parser.add_argument("--seconds", type=_positive, help="end after that time; until interrupted unless told")
     parser.add_argument("--smoke", action="store_true", help="a plain loop over seeds and damaged ones, no atheris")
-    parser.add_argument("--runs", type=int, default=RUNS, help=f"of --smoke; {RUNS} unless told")
-    parser.add_argument("--seed", type=int, default=1, help="of --smoke")
+    parser.add_argument("--runs", type=_positive, default=RUNS, help=f"damaged inputs of --smoke; {RUNS} unless told")
+    parser.add_argument("--seed", type=int, default=1, help="of the damage of --smoke; 1 unless told")
     parser.usage = f"{parser.format_usage().removeprefix('usage: ').strip()} [-- libFuzzer arguments]"
     options = parser.parse_args(own)
     if options.smoke:
@@ -41,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError:
         print("fuzzing needs atheris: pip install '.[fuzz]', or use --smoke", file=sys.stderr)
         return 2
-    _fuzz(atheris, options.target, passed)
+    limit = [f"-max_total_time={options.seconds}"] if options.seconds else []
+    _fuzz(atheris, options.target, [*limit, *passed])
     return 0
 
 
@@ -70,6 +75,13 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     """Ours, and those behind the dashes."""
     place = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:place], arguments[place + 1 :]
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return number
 
 
 def _fuzz(atheris: Any, target: str, arguments: list[str]) -> None:

@@ -2,6 +2,7 @@
 
     SipError
         LocalProtocolError      the caller asked for what the protocol or the state forbids; nothing was sent
+            SlotError           ... since a value does not fit its place; says what would (sipcore.syntax.slots)
         RemoteProtocolError     the peer's bytes are wrong; internal, seen outside as MessageDropped
             LimitExceeded       ... because one of the named limits was passed
         ConfigError             names the option and the value, and what would be valid
@@ -12,7 +13,7 @@ Anything else that comes out of the core is a bug.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from sipcore.values import Status
@@ -25,6 +26,9 @@ __all__ = [
     "ConfigError",
     "RegistrationFailed",
 ]
+
+MAX_SHOWN: Final = 200
+"""Characters of a refused value that a text of `ConfigError` shows; `value` has all of it."""
 
 
 class SipError(Exception):
@@ -81,7 +85,10 @@ class ConfigError(SipError):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.option} = {self.value!r}: {self.expected}"
+        shown = repr(self.value)
+        if len(shown) > MAX_SHOWN:
+            shown = f"{shown[:MAX_SHOWN]}…"
+        return f"{place}{self.option} = {shown}: {self.expected}"
 
 
 class RegistrationFailed(SipError):

@@ -235,6 +235,7 @@ def test_public_names_are_those_of_the_list() -> None:
     """Adding or losing a public name is a decision: it shows in tests/public_names.txt."""
     written = (TOP / "tests" / "public_names.txt").read_text(encoding="ascii").split()
     found = []
-    for package in packages():
-        found += [f"{package.name}.{name}" for name in importlib.import_module(package.name).__all__]
+    # The one room that is public by itself: docs/syntax.md.
+    for name in (*[package.name for package in packages()], "sipcore.syntax"):
+        found += [f"{name}.{public}" for public in importlib.import_module(name).__all__]
     assert sorted(found) == written

@@ -68,6 +68,13 @@ def test_a_config_error_of_a_file_names_the_line() -> None:
     assert error.where == "pjsip.conf:12"
 
 
+def test_a_long_value_is_cut_in_the_text_and_whole_in_the_error() -> None:
+    error = ConfigError("user_agent", "a" * 20_000, "at most 15360 characters")
+    assert len(str(error)) < 300
+    assert str(error).endswith("aaa…: at most 15360 characters")
+    assert error.value == "a" * 20_000
+
+
 def test_a_config_error_keeps_a_secret() -> None:
     error = ConfigError("password", Secret("kanarie"), "no line ends")
     assert "kanarie" not in str(error)

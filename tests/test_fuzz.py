@@ -40,6 +40,13 @@ def test_without_atheris_it_says_what_to_install(capsys: pytest.CaptureFixture[s
     assert "pip install '.[fuzz]'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--seconds=abc", "--seconds=0", "--runs=-5"])
+def test_a_wrong_number_is_an_error(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["uri", "--smoke", option])
+    assert "is no whole number above 0" in capsys.readouterr().err
+
+
 def test_an_unknown_target_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["other"])

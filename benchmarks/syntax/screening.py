@@ -67,7 +67,7 @@ def screened(subject: Subject) -> Subject:
         return subject
     for kind in KINDS:
         sound(make(kind, 1)[0])
-    remark = f"takes {', '.join(taken)}: the benchmark does"
+    remark = f"takes {', '.join(taken)}: the benchmark refuses that for it"
     return replace(
         subject,
         parse=_behind(subject.parse),

@@ -16,7 +16,8 @@ __all__ = ["MAX_GROWTH", "refuse"]
 
 MAX_GROWTH: Final = 256
 """Bytes by which such an answer may be longer than what it answers: room for our tag, `received` and `rport`, and a
-few names that were compact. Whoever forges the address of another gains nothing by it."""
+few names that were compact. Whoever forges the address of another gains less by it than by a REGISTER that is
+challenged."""
 
 
 def refuse(

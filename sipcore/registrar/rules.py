@@ -71,8 +71,8 @@ class Rules:
         """The answer to a REGISTER whose identities have been checked. Raises nothing that a peer can cause."""
         try:
             return self._process(request, now)
-        except RemoteProtocolError:
-            return Answer(400)
+        except RemoteProtocolError as error:
+            return Answer(error.status_hint)
 
     def aor(self, text: str) -> str | None:
         """The canonical form of an address of record, None when it has no user. Raises `RemoteProtocolError`."""
@@ -176,7 +176,7 @@ class Rules:
         location = self._location
         if contacts is STAR:
             # Absent, malformed and anything else are all not zero.
-            if parse_expires(request.get("expires") or "") != 0:
+            if parse_expires(request.once("expires") or "") != 0:
                 return Answer(400, "Contact * Needs Expires 0")
             return _UPDATES.get(location.clear(aor, request.call_id, request.cseq.number, now))
         if not contacts:
@@ -209,7 +209,7 @@ class Rules:
         """The expiry that a contact asks for: its parameter, the header, our default, in this order."""
         text = contact.get("expires")
         if text is None:
-            text = request.get("expires")
+            text = request.once("expires")
             if text is None:
                 return self._policy.default_expires
         asked = parse_expires(text)

@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from sipcore.syntax.addresses import STAR, NameAddr, Star
 from sipcore.syntax.answerable import salvage
-from sipcore.syntax.bodies import BodyPart, body_of, format_multipart, parse_multipart, select_parts
+from sipcore.syntax.bodies import BodyPart, SelectedParts, body_of, format_multipart, parse_multipart, select_parts
 from sipcore.syntax.comments import Comment, Product, format_products, parse_products
 from sipcore.syntax.dates import format_date, parse_date
 from sipcore.syntax.framing import KeepAlive, StreamFramer
-from sipcore.syntax.grammar import quote, unquote, visible
+from sipcore.syntax.grammar import escape_user, quote, unquote, visible
 from sipcore.syntax.headers import CSeq
 from sipcore.syntax.mechanisms import Mechanism, format_mechanisms, parse_mechanisms
 from sipcore.syntax.media import ContentDisposition, EventType, MediaType
@@ -54,6 +54,7 @@ __all__ = [
     "Request",
     "Response",
     "RetryAfter",
+    "SelectedParts",
     "Star",
     "StreamFramer",
     "Timestamp",
@@ -61,6 +62,7 @@ __all__ = [
     "Via",
     "WarningValue",
     "body_of",
+    "escape_user",
     "format_date",
     "format_mechanisms",
     "format_multipart",

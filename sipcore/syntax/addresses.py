@@ -10,7 +10,7 @@ from typing import Final
 from sipcore.errors import LimitExceeded, RemoteProtocolError
 from sipcore.syntax.grammar import USUAL_HOST, end_of_quoted, quote, split_list, unquote, visible
 from sipcore.syntax.limits import MAX_CONTACTS
-from sipcore.syntax.parameters import USUAL_PARAMETER, Parameters, format_parameters, parse_parameters
+from sipcore.syntax.parameters import USUAL_PARAMETER, Parameters, format_parameters, get, parse_parameters
 from sipcore.syntax.uri import USUAL_URI, USUAL_USER, Uri
 
 __all__ = ["STAR", "NameAddr", "Star", "parse_contacts", "parse_name_addr", "parse_tagged"]
@@ -88,11 +88,11 @@ class NameAddr:
         return None
 
     def get(self, name: str) -> str | None:
-        """The raw value of a header parameter (lower case): "" when it is only a name, None when it is absent."""
+        """The raw value of a header parameter: "" when it is only a name, None when it is absent."""
         for key, value in self._parameters:
             if key == name:
                 return value or ""
-        return None
+        return None if name.islower() else get(self._parameters, name.lower())
 
     def __str__(self) -> str:
         # Always with brackets: without them the URI's parameters would become the header's (RFC 3261 section 20).

@@ -24,7 +24,7 @@ from sipcore.syntax.limits import MAX_BODY_NESTING, MAX_BODY_PARTS, MAX_PART_HEA
 from sipcore.syntax.media import ContentDisposition, MediaType
 from sipcore.syntax.message import Message
 
-__all__ = ["BodyPart", "Selection", "body_of", "format_multipart", "parse_multipart", "select_parts"]
+__all__ = ["BodyPart", "SelectedParts", "body_of", "format_multipart", "parse_multipart", "select_parts"]
 
 
 class BodyPart(NamedTuple):
@@ -84,7 +84,7 @@ class BodyPart(NamedTuple):
         return parse_multipart(self.body, boundary)
 
 
-class Selection(NamedTuple):
+class SelectedParts(NamedTuple):
     """What a receiver does with a body."""
 
     used: tuple[BodyPart, ...]
@@ -106,7 +106,7 @@ def body_of(message: Message) -> BodyPart | None:
     return BodyPart(tuple([(name, value) for name in _DESCRIBING for value in message.get_all(name)]), message.body)
 
 
-def select_parts(part: BodyPart, types: Collection[str], dispositions: Collection[str] | None = None) -> Selection:
+def select_parts(part: BodyPart, types: Collection[str], dispositions: Collection[str] | None = None) -> SelectedParts:
     """Which parts of a body to use, by somebody who understands these `types` (`type/subtype`, in lower case).
 
     - A part is understood when its type is one of `types`, its disposition type one of `dispositions` (None: any but
@@ -188,7 +188,7 @@ _PLAIN: Final = frozenset({"7bit", "8bit", "binary"})
 
 _BOUNDARY: Final = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'()+_,-./:=? "
 
-_NOTHING: Final = Selection((), ())
+_NOTHING: Final = SelectedParts((), ())
 
 
 class _Selector:
@@ -199,12 +199,12 @@ class _Selector:
         self._dispositions = dispositions
         self._count = 0
 
-    def select(self, part: BodyPart, level: int) -> Selection:
+    def select(self, part: BodyPart, level: int) -> SelectedParts:
         media = part.content_type
         disposition = part.content_disposition
         encoded = part.encoded
         if media.name in self._types and not encoded and self._knows(disposition):
-            return Selection((part,), ())
+            return SelectedParts((part,), ())
         if media.type == "multipart" and not encoded:
             if level == MAX_BODY_NESTING:
                 raise LimitExceeded(f"more than {MAX_BODY_NESTING} levels of multipart bodies")
@@ -216,11 +216,11 @@ class _Selector:
             if media.subtype != "alternative":
                 used = tuple([item for selection in selections for item in selection.used])
                 missing = tuple([item for selection in selections for item in selection.unsupported])
-                return _NOTHING if missing and disposition.optional else Selection(used, missing)
+                return _NOTHING if missing and disposition.optional else SelectedParts(used, missing)
             for selection in reversed(selections):
                 if selection.used and not selection.unsupported:
                     return selection
-        return _NOTHING if disposition.optional else Selection((), (part,))
+        return _NOTHING if disposition.optional else SelectedParts((), (part,))
 
     def _knows(self, disposition: ContentDisposition) -> bool:
         if self._dispositions is None:

@@ -72,13 +72,15 @@ class StreamFramer:
         raised here and now because what came before it would be lost, or not, depending on how the stream was cut.
         """
         if self._error is not None:
-            raise self._error
+            # Without what each call before has added to its traceback.
+            raise self._error.with_traceback(None)
         items: list[bytes | KeepAlive] = []
         self._buffer += data
         try:
             self._cut(items)
         except RemoteProtocolError as error:
-            self._error = error
+            # A traceback would keep frames, and with them these bytes, as long as somebody keeps the error.
+            self._error = error.with_traceback(None)
             self._rejected = _head(self._buffer)
             self._buffer.clear()
         return items

@@ -222,7 +222,8 @@ def stray_nul(head: str) -> bool:
 
     There alone the grammar allows it (RFC 3261 section 25.1); a display name may have it (RFC 4475 section 3.1.1.2).
     """
-    start, *lines = head.split("\r\n")
+    # A quoted-string goes on behind a fold.
+    start, *lines = head.replace("\r\n ", "  ").replace("\r\n\t", "  ").split("\r\n")
     return "\0" in start or any("\0" in line and _has_stray_nul(line) for line in lines)
 
 

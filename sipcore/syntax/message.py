@@ -14,7 +14,7 @@ from sipcore.syntax import slots
 from sipcore.syntax.addresses import NameAddr, Star, parse_contacts, parse_tagged
 from sipcore.syntax.grammar import is_token, split_list, stray_nul, visible
 from sipcore.syntax.headers import CSeq, parse_cseq, parse_expires, parse_retry_after
-from sipcore.syntax.names import USUAL_NAMES, header_key
+from sipcore.syntax.names import USUAL_NAMES, header_key, usual_name
 from sipcore.syntax.optional import OptionalHeaders
 from sipcore.syntax.reasons import REASONS, reason_phrase
 from sipcore.syntax.splitting import (
@@ -31,8 +31,8 @@ from sipcore.syntax.via import Via, parse_via
 
 __all__ = ["REASONS", "Headers", "Message", "Request", "Response", "make_response", "parse_message"]
 
-Headers = Iterable[tuple[str, str]]
-"""(name, value) in the order of the wire."""
+Headers = Iterable[tuple[str, str]] | dict[str, str]
+"""(name, value) in the order of the wire; a dictionary where none stands twice."""
 
 _VERSION: Final = "SIP/2.0"
 
@@ -47,9 +47,9 @@ _NEVER_SPLIT: Final = frozenset(
 class Message(OptionalHeaders):
     """What requests and responses have in common. Immutable.
 
-    Names for lookup are long names in lower case; compact forms are found under them. Properties that parse a header
-    raise `RemoteProtocolError` when it is missing although every message needs it, stands twice although it may not,
-    or is malformed.
+    Headers are looked up by any spelling of their name; the long name in lower case is the quickest. Properties that
+    parse a header raise `RemoteProtocolError` when it is missing although every message needs it, stands twice although
+    it may not, or is malformed.
     """
 
     __slots__ = (
@@ -80,6 +80,13 @@ class Message(OptionalHeaders):
     _contacts: tuple[NameAddr, ...] | Star | None
 
     def __init__(self, headers: Headers, body: bytes) -> None:
+        if isinstance(headers, dict):
+            headers = headers.items()
+        headers = tuple(headers)
+        for header in headers:
+            _check_header(header)
+        if not isinstance(body, bytes):
+            raise TypeError(f"a body is bytes, not {type(body).__name__}")
         self._body = body
         self._parts = []
         # Content-Length is ours to compute; one that came along in copied headers would only be wrong.
@@ -92,7 +99,7 @@ class Message(OptionalHeaders):
         self._via = self._from = self._to = self._cseq = self._contacts = None
 
     @staticmethod
-    def parse(data: bytes) -> Request | Response:
+    def parse(data: bytes | bytearray | memoryview) -> Request | Response:
         """See `parse_message`."""
         return parse_message(data)
 
@@ -137,7 +144,8 @@ class Message(OptionalHeaders):
         """The value of the first line of that name, or None."""
         value = (self._index or self._indexed()).get(name)
         if value is None:
-            return None
+            key = header_key(name)
+            return None if key == name else self.get(key)
         return (value if isinstance(value, str) else value[0]).strip(" \t")
 
     def once(self, name: str) -> str | None:
@@ -145,16 +153,17 @@ class Message(OptionalHeaders):
 
         Raises `RemoteProtocolError` when it does.
         """
-        value = (self._index or self._indexed()).get(name)
+        value = (self._index or self._indexed()).get(header_key(name))
         if value is None or isinstance(value, str):
             return None if value is None else value.strip(" \t")
-        raise RemoteProtocolError(f"more than one {name}")
+        raise RemoteProtocolError(f"more than one {usual_name(name)}")
 
     def get_all(self, name: str) -> list[str]:
         """The value of each line of that name, in order, unsplit."""
         value = (self._index or self._indexed()).get(name)
         if value is None:
-            return []
+            key = header_key(name)
+            return [] if key == name else self.get_all(key)
         return [value.strip(" \t")] if isinstance(value, str) else [item.strip(" \t") for item in value]
 
     def values(self, name: str) -> list[str]:
@@ -163,7 +172,7 @@ class Message(OptionalHeaders):
         Challenges and credentials are never split. Only for headers whose grammar is a list.
         """
         lines = self.get_all(name)
-        if name in _NEVER_SPLIT:
+        if header_key(name) in _NEVER_SPLIT:
             return lines
         return [item for line in lines for item in split_list(line)]
 
@@ -264,7 +273,8 @@ class Message(OptionalHeaders):
         `LocalProtocolError` when name or value cannot stand in a header, and for Content-Length.
         """
         slots.header_name(name)
-        slots.header_value(value)
+        # A tab is white space like another, and may have come in the value that is put back.
+        slots.header_value(value.replace("\t", " ") if isinstance(value, str) else value, name)
         return self._edited(name, f"{name}: {value}")
 
     def without(self, name: str) -> Self:
@@ -275,7 +285,7 @@ class Message(OptionalHeaders):
         value = (self._index or self._indexed()).get(name)
         if isinstance(value, str):
             return value.strip(" \t")
-        raise RemoteProtocolError(f"no {name}" if value is None else f"more than one {name}")
+        raise RemoteProtocolError(f"{'no' if value is None else 'more than one'} {usual_name(name)}")
 
     def _indexed(self) -> Index:
         index: Index = {}
@@ -291,7 +301,7 @@ class Message(OptionalHeaders):
         # The last defence against a value that would become a header of its own.
         ends = len(headers) + 2
         if text.count("\n") != ends or text.count("\r") != ends or ("\0" in text and stray_nul(text)):
-            raise LocalProtocolError(f"a line end or NUL inside a value of {visible(start)}")
+            raise LocalProtocolError(f"a line end or NUL inside {_culprit(headers)} of {visible(start)}")
         for name, _ in headers:
             if name not in USUAL_NAMES and not is_token(name):
                 raise LocalProtocolError(f"not a header name: {visible(name)}")
@@ -319,10 +329,10 @@ class Request(Message):
 
     _parsed_uri: Uri | None
 
-    def __init__(self, method: str, uri: str, headers: Headers = (), body: bytes = b"") -> None:
+    def __init__(self, method: str, uri: str | Uri, headers: Headers = (), body: bytes = b"") -> None:
         super().__init__(headers, body)
         self._method = method
-        self._uri = uri
+        self._uri = str(uri)
         self._parsed_uri = None
 
     def __repr__(self) -> str:
@@ -390,13 +400,14 @@ class Response(Message):
         return super()._write()
 
 
-def parse_message(data: bytes) -> Request | Response:
+def parse_message(data: bytes | bytearray | memoryview) -> Request | Response:
     """Parse one message: a datagram, or what a `StreamFramer` cut out of a stream.
 
     CRLFs before the start line are skipped; bytes behind the body that Content-Length announces are dropped. Raises
-    `RemoteProtocolError`, `LimitExceeded` among it, and nothing else. What the headers say is not looked at here.
+    `RemoteProtocolError`, `LimitExceeded` among it, and nothing else, and `TypeError` for what is no bytes. What the
+    headers say is not looked at here.
     """
-    parts, index, body, raw = split_message(data)
+    parts, index, body, raw = split_message(data if type(data) is bytes else _as_bytes(data))
     start = parts[0]
     message: Request | Response
     if start[:12] in STATUS_LINES:
@@ -435,8 +446,12 @@ def make_response(
     """The response to `request` (RFC 3261 section 8.2.6.2).
 
     Via, From, To, Call-ID and CSeq are copied as they stand, as far as the request has them; `to_tag` is added unless
-    the To has a tag. `reason` None is the usual phrase. `headers` follow.
+    the To has a tag. `reason` None is the usual phrase. `headers` follow. Raises `LocalProtocolError` when `to_tag` is
+    no token.
     """
+    if to_tag is not None:
+        slots.token(to_tag)
+    more = headers.items() if isinstance(headers, dict) else headers
     copied = [("Via", value) for value in request.get_all("via")]
     for name, key in _COPIED:
         value = request.get(key)
@@ -444,7 +459,7 @@ def make_response(
             if key == "to" and to_tag is not None and not _has_tag(request):
                 value = f"{value};tag={to_tag}"
             copied.append((name, value))
-    return Response(status, reason_phrase(status) if reason is None else reason, (*copied, *headers), body)
+    return Response(status, reason_phrase(status) if reason is None else reason, (*copied, *more), body)
 
 
 _COPIED: Final = (("From", "from"), ("To", "to"), ("Call-ID", "call-id"), ("CSeq", "cseq"))
@@ -452,6 +467,25 @@ _COPIED: Final = (("From", "from"), ("To", "to"), ("Call-ID", "call-id"), ("CSeq
 _NOT_IN_URI: Final = frozenset(' \t<>"')
 
 _new: Final = object.__new__
+
+
+def _culprit(headers: Iterable[tuple[str, str]]) -> str:
+    for name, value in headers:
+        if any(mark in part for part in (name, value) for mark in "\r\n\0"):
+            return f"the header {visible(name)}"
+    return "the start line"
+
+
+def _check_header(header: object) -> None:
+    if not (isinstance(header, tuple) and len(header) == 2 and all(isinstance(text, str) for text in header)):
+        raise TypeError(f"a header is a pair of str, name and value, not {header!r:.200}")
+
+
+def _as_bytes(data: object) -> bytes:
+    if isinstance(data, bytes | bytearray | memoryview):
+        # A copy: a message must not change with the buffer that it was read from.
+        return bytes(data)
+    raise TypeError(f"a message is parsed from bytes, not from {type(data).__name__}")
 
 
 def _has_tag(request: Request) -> bool:

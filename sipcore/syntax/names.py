@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["COMPACT_FORMS", "USUAL_NAMES", "header_key"]
+__all__ = ["COMPACT_FORMS", "USUAL_NAMES", "header_key", "usual_name"]
 
 COMPACT_FORMS: Final = {
     "a": "accept-contact",  # RFC 3841
@@ -60,10 +60,14 @@ USUAL_NAMES: Final = {
 """The long name, in lower case, of each usual spelling: these need no check and no folding of case."""
 
 
+def usual_name(key: str) -> str:
+    """How the header of that key is written in the RFCs; an unknown one as it stands."""
+    return _WRITTEN.get(key, key)
+
+
+_WRITTEN: Final = {name.lower(): name for name in _USUAL}
+
+
 def header_key(name: str) -> str:
     """The long name, in lower case, of a header as somebody wrote it (RFC 3261 sections 7.3.1 and 7.3.3)."""
-    key = USUAL_NAMES.get(name)
-    if key is None:
-        key = name.lower()
-        key = COMPACT_FORMS.get(key, key)
-    return key
+    return USUAL_NAMES.get(name) or name.lower()

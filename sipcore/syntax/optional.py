@@ -14,13 +14,17 @@ class OptionalHeaders:
 
     Two kinds: where nothing depends on the header, one that is malformed counts as absent, and the message goes on
     without it; its text is still in `get`. Where a body or an event cannot be understood without it, the property
-    raises `RemoteProtocolError`.
+    raises `RemoteProtocolError`, also when it stands twice: two readers would see two bodies.
     """
 
     __slots__ = ()
 
     def get(self, name: str) -> str | None:
         """The value of the first line of that name, or None."""
+        raise AssertionError("a message has headers")
+
+    def once(self, name: str) -> str | None:
+        """The value of a header that may not stand twice, or None. Raises `RemoteProtocolError` when it does."""
         raise AssertionError("a message has headers")
 
     def get_all(self, name: str) -> list[str]:
@@ -56,17 +60,17 @@ class OptionalHeaders:
     @property
     def content_type(self) -> MediaType | None:
         """What the body is; None when absent (RFC 3261 section 20.15). Raises `RemoteProtocolError`."""
-        text = self.get("content-type")
+        text = self.once("content-type")
         return None if text is None else MediaType.parse(text)
 
     @property
     def content_disposition(self) -> ContentDisposition | None:
         """What the body is for; None when absent (RFC 3261 section 20.11). Raises `RemoteProtocolError`."""
-        text = self.get("content-disposition")
+        text = self.once("content-disposition")
         return None if text is None else ContentDisposition.parse(text)
 
     @property
     def event(self) -> EventType | None:
         """The event that it is about; None when absent (RFC 6665 section 8.2.1). Raises `RemoteProtocolError`."""
-        text = self.get("event")
+        text = self.once("event")
         return None if text is None else EventType.parse(text)

@@ -116,7 +116,7 @@ def call_id(text: str) -> str:
 
 
 def label(text: str) -> str:
-    """A name for events, logs and listings; it never reaches the wire, and may not confuse a terminal."""
+    """A name for events, logs and listings; it never reaches the wire, and cannot control a terminal."""
     return _fit(text, check_line, _LINE)
 
 
@@ -137,12 +137,13 @@ def header_name(text: str) -> str:
     return _fit(text, is_token, "a header name: a token (RFC 3261 25.1)")
 
 
-def header_value(text: str) -> str:
+def header_value(text: str, name: str | None = None) -> str:
     """The value of a header that is text to us, such as User-Agent and Server (RFC 3261 section 25.1, TEXT-UTF8-TRIM).
 
-    It may be empty; white space at its ends would be lost on the way.
+    It may be empty; white space at its ends would be lost on the way. `name` is the header's, for the error.
     """
-    return _fit(text, _is_value, f"{_VALUE} and without white space at its ends", MAX_VALUE)
+    what = "a value" if name is None else f"a value for {visible(name)}"
+    return _fit(text, _is_value, f"{what} without control characters and without white space at its ends", MAX_VALUE)
 
 
 def register_header(pair: tuple[str, str]) -> tuple[str, str]:
@@ -151,7 +152,7 @@ def register_header(pair: tuple[str, str]) -> tuple[str, str]:
     expected = "a header name that sipcore does not write itself"
     if header_key(_fit(name, is_token, expected)) in REGISTER_HEADERS:
         raise SlotError(name, expected)
-    return name, header_value(value)
+    return name, header_value(value, name)
 
 
 def response_header(pair: tuple[str, str]) -> tuple[str, str]:
@@ -159,7 +160,7 @@ def response_header(pair: tuple[str, str]) -> tuple[str, str]:
     name, value = _pair(pair)
     if header_key(header_name(name)) in RESPONSE_HEADERS:
         raise SlotError(name, "a header that is not copied from the request or computed")
-    return name, header_value(value)
+    return name, header_value(value, name)
 
 
 def reason_phrase(text: str) -> str:
@@ -305,7 +306,6 @@ def contact_header_parameters(text: str) -> Parameters:
 
 _TOKEN: Final = "a token (RFC 3261 25.1)"
 _LINE: Final = "text without control characters"
-_VALUE: Final = "a value without control characters"
 _USER_PART: Final = "a user part (RFC 3261 25.1), other characters as %HH"
 _ROUTE: Final = "a route such as <sip:proxy.example.com;lr>"
 _PARAMETERS: Final = "parameters in the form ;name=value"
@@ -341,7 +341,7 @@ def _fit(
     shown: Callable[[str], str] = lambda text: text,
 ) -> str:
     if not isinstance(text, str):
-        raise SlotError(text, f"must be a text: {expected}")
+        raise SlotError(text, f"must be str and not {type(text).__name__}: {expected}")
     if len(text) > longest:
         raise SlotError(shown(text), f"{expected}, at most {longest} characters")
     if not fits(text):

@@ -79,7 +79,7 @@ def content_length(value: str | list[str]) -> int:
     lengths = {parse_uint(text.strip(" \t"), maximum=MAX_BODY + 1) for text in values}
     length = lengths.pop()
     if length is None or lengths:
-        raise RemoteProtocolError("malformed or contradictory Content-Length")
+        raise RemoteProtocolError(f"malformed or contradictory Content-Length: {visible(', '.join(values))}")
     return length
 
 

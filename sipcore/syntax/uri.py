@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv6Address
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from sipcore.errors import RemoteProtocolError
 from sipcore.syntax.grammar import (
@@ -16,7 +16,7 @@ from sipcore.syntax.grammar import (
     parse_host_port,
     visible,
 )
-from sipcore.syntax.parameters import USUAL_PARAMETER, Parameters, format_parameters, parse_parameters
+from sipcore.syntax.parameters import USUAL_PARAMETER, Parameters, format_parameters, get, parse_parameters
 
 __all__ = ["USUAL_URI", "USUAL_USER", "Uri"]
 
@@ -47,12 +47,7 @@ _new: Final = tuple.__new__
 _VISUAL_SEPARATORS: Final = str.maketrans("", "", "-.()")
 
 
-class Uri(NamedTuple):
-    """A URI, split but not unescaped. `==` compares the text's parts; `equivalent` compares what they mean.
-
-    `parse` checks; the constructor does not.
-    """
-
+class _Parts(NamedTuple):
     scheme: str
     """In lower case."""
     user: str | None = None
@@ -66,6 +61,34 @@ class Uri(NamedTuple):
     """What follows the `?`, as written."""
     opaque: str = ""
     """What follows the colon of a scheme that is neither sip nor sips."""
+
+
+class Uri(_Parts):
+    """A URI, split but not unescaped. `==` compares the text's parts; `equivalent` compares what they mean.
+
+    `parse` checks; the constructor does not.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        *,
+        scheme: str,
+        user: str | None = None,
+        password: str | None = None,
+        host: str = "",
+        port: int | None = None,
+        parameters: Parameters = (),
+        headers: str = "",
+        opaque: str = "",
+    ) -> Self:
+        """By keyword only: eight texts in a row would be mistaken for each other."""
+        return _new(cls, (scheme, user, password, host, port, parameters, headers, opaque))
+
+    def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, Any]]:
+        # For copy and pickle, which would otherwise pass the parts by position.
+        return (), self._asdict()
 
     @classmethod
     def parse(cls, text: str) -> Uri:
@@ -145,11 +168,11 @@ class Uri(NamedTuple):
         return self.scheme == "sips"
 
     def get(self, parameter: str) -> str | None:
-        """The raw value of a URI parameter (lower case): "" when it is only a name, None when it is absent."""
+        """The raw value of a URI parameter: "" when it is only a name, None when it is absent."""
         for name, value in self.parameters:
             if name == parameter:
                 return value or ""
-        return None
+        return None if parameter.islower() else get(self.parameters, parameter.lower())
 
     def without_user(self) -> Uri:
         """The same URI without user and password; a REGISTER goes to a domain (RFC 3261 section 10.2)."""
@@ -182,7 +205,9 @@ def _without_password(text: str) -> str:
     before, at, after = text.rpartition("@")
     if not at:
         return text
-    scheme, _, userinfo = before.partition(":")
+    scheme, colon, userinfo = before.partition(":")
+    if not colon:
+        return text
     if scheme.lower() not in ("sip", "sips"):
         return f"{scheme}:***@{after}"
     user, colon, _ = userinfo.partition(":")

@@ -54,11 +54,11 @@ class Via(NamedTuple):
         return get(self.parameters, "rport") is not None
 
     def get(self, name: str) -> str | None:
-        """The raw value of a parameter (lower case): "" when it is only a name, None when it is absent."""
+        """The raw value of a parameter: "" when it is only a name, None when it is absent."""
         for key, value in self.parameters:
             if key == name:
                 return value or ""
-        return None
+        return None if name.islower() else get(self.parameters, name.lower())
 
     def with_received(self, host: str, port: int) -> Via:
         """What the server makes of it: `received`, and `rport` when asked for (RFC 3261 18.2.1, RFC 3581 4).

@@ -362,7 +362,7 @@ def test_an_answer_over_a_lost_flow_is_refused() -> None:
         (0, None, [], b"", "status"),
         (200, "a\r\nX: y", [], b"", "reason"),
         (200, "a\0", [], b"", "reason"),
-        (200, None, [("X", "a\r\nY: b")], b"", "value without control characters"),
+        (200, None, [("X", "a\r\nY: b")], b"", "value for X without control characters"),
         (200, None, [("X: y", "a")], b"", "header"),
         (200, None, [("X\n", "a")], b"", "header"),
         (200, None, [("Via", "SIP/2.0/UDP a")], b"", "copied"),

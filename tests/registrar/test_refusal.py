@@ -15,7 +15,7 @@ from sipcore.registrar import RegistrarPolicy
 from sipcore.registrar.rules import MAX_REMEMBERED
 from sipcore.server import Registrar
 from sipcore.syntax import Response, parse_message
-from sipcore.syntax.limits import MAX_BODY, MAX_DATAGRAM, MAX_HEADER_BLOCK, MAX_HEADERS, MAX_START_LINE
+from sipcore.syntax.limits import MAX_BODY, MAX_CONTACTS, MAX_DATAGRAM, MAX_HEADER_BLOCK, MAX_HEADERS, MAX_START_LINE
 from sipcore.values import Protocol
 from tests.syntax.test_torture import data
 from tests.syntax.torture_outcomes import CLIENT, OPEN, at_registrar, serving
@@ -152,6 +152,19 @@ def test_a_request_that_cannot_be_read_is_refused_and_reported(text: bytes, stat
     assert (answer.status, answer.reason) == (status, reason)
     assert (answer.get("call-id"), answer.get("cseq")) == ("c1", "1 REGISTER")
     assert answer.via.received == CLIENT[0]
+
+
+@pytest.mark.parametrize("contact", ["*", "<sip:user@192.0.2.7>"])
+def test_two_lifetimes_are_none(contact: str) -> None:
+    """Which of them counts, two readers would answer differently."""
+    assert ask(request(Contact=contact, Expires="0\r\nExpires: 60")).status == 400
+    assert ask(request(Contact=contact, Expires="0")).status == 200
+
+
+def test_what_is_found_too_much_only_when_it_is_read_is_refused_as_such() -> None:
+    contacts = ", ".join([f"<sip:u{number}@192.0.2.7>" for number in range(MAX_CONTACTS + 1)])
+    assert ask(request(Contact=contacts)).status == 513
+    assert ask(request(Contact="<sip:u@192.0.2.7>;expires=5;expires=6")).status == 400
 
 
 def test_it_goes_back_where_it_came_from() -> None:

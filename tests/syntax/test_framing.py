@@ -88,6 +88,19 @@ def test_a_dead_stream_takes_nothing_more() -> None:
         assert caught.value is framer.error
 
 
+def test_the_error_of_a_dead_stream_keeps_nothing_alive_and_does_not_grow() -> None:
+    framer = StreamFramer()
+    framer.receive(BAD[0])
+    assert framer.error is not None
+    assert framer.error.__traceback__ is None
+    sizes = set()
+    for _ in range(3):
+        with pytest.raises(RemoteProtocolError) as caught:
+            framer.receive(EMPTY)
+        sizes.add(len(caught.traceback))
+    assert len(sizes) == 1
+
+
 # --- keep-alives -----------------------------------------------------------------------------------------------------
 
 

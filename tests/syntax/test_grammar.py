@@ -105,6 +105,9 @@ def test_a_line_end_is_not_quoted_away(character: str) -> None:
         ('T: "\\\0', True),
         ('T: "a" \0', True),
         ('T: "\\\0" \\\0 "b"', True),
+        ('T: "a\r\n \\\0" <sip:a>', False),
+        ('T: "a\r\n\t\\\0\r\n " <sip:a>', False),
+        ('T: "a\r\n b" \\\0 "c"', True),
     ],
 )
 def test_a_nul_stands_behind_the_backslash_of_a_quoted_string_or_nowhere(line: str, stray: bool) -> None:

@@ -29,8 +29,11 @@ def test_sixty_four_kibibytes_of_anything(unit: str) -> None:
             spent = cost(lambda run=run, data=long.data: run(data), rounds=1)  # type: ignore[misc]  # bound early
             if spent < WORTH_A_LOOK:
                 continue
-            spent = cost(lambda run=run, data=long.data: run(data), rounds=2)  # type: ignore[misc]  # bound early
-            quarter = cost(lambda run=run, data=short.data: run(data), rounds=3)  # type: ignore[misc]  # bound early
+            for rounds in (2, 6):
+                spent = cost(lambda run=run, data=long.data: run(data), rounds=rounds)  # type: ignore[misc]  # early
+                quarter = cost(lambda run=run, data=short.data: run(data), rounds=3)  # type: ignore[misc]  # bound early
+                if spent < min(BUDGET, GROWTH * quarter):
+                    break  # Else somebody else may have been busy: it is measured again, and longer.
             assert spent < BUDGET, f"{long.slot} {unit!r}: {spent * 1e3:.1f} ms"
             assert spent < GROWTH * quarter, f"{long.slot} {unit!r}: {spent / quarter:.1f} times a quarter of it"
 

@@ -62,3 +62,17 @@ def test_what_a_body_or_an_event_depends_on_may_not(name: str) -> None:
     odd = message("Content-Type: ?", "Content-Disposition: ?", "Event: ?")
     with pytest.raises(RemoteProtocolError):
         getattr(odd, name)
+
+
+@pytest.mark.requirement("RFC4475-3.3.8-01")
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("content_type", ("Content-Type: text/plain", "c: application/sdp")),
+        ("content_disposition", ("Content-Disposition: session", "Content-Disposition: render")),
+        ("event", ("Event: reg", "o: presence")),
+    ],
+)
+def test_what_a_body_or_an_event_depends_on_stands_once(name: str, lines: tuple[str, str]) -> None:
+    with pytest.raises(RemoteProtocolError, match="more than one"):
+        getattr(message(*lines), name)

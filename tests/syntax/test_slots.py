@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -160,6 +160,15 @@ def test_an_option_is_refused_in_the_words_of_its_slot() -> None:
         "user_agent = 'a\\r\\nb': a value without control characters and without white space at its ends"
     )
     assert slots.fill("user_agent", slots.header_value, "a") == "a"
+
+
+def test_a_refused_header_is_named_with_its_value() -> None:
+    with pytest.raises(SlotError) as caught:
+        slots.register_header(("X-Site", "a\r\nb"))
+    expected = "a value for X-Site without control characters and without white space at its ends"
+    assert str(caught.value) == f"'a\\r\\nb': {expected}"
+    with pytest.raises(SlotError, match=r"^b'a': must be str and not bytes: a value for X-Site "):
+        slots.header_value(cast(str, b"a"), "X-Site")
 
 
 @settings(max_examples=300, deadline=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import traceback
 
 import pytest
@@ -229,3 +231,19 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
     again = Uri.parse(str(uri))
     assert again == uri
     assert again.equivalent(uri)
+
+
+def test_a_uri_is_made_by_keyword_copied_and_pickled() -> None:
+    uri = Uri(scheme="sip", user="a", password="b", host="h", port=1, parameters=(("lr", None),), headers="c=d")
+    assert copy.deepcopy(uri) == copy.copy(uri) == uri
+    assert type(pickle.loads(pickle.dumps(uri))) is Uri
+    assert pickle.loads(pickle.dumps(uri)) == uri
+    with pytest.raises(TypeError):
+        Uri("sip", "a", "b")  # type: ignore[call-arg]  # what a user may write
+
+
+@pytest.mark.parametrize("text", ["alice@example.com", "@", "a@b@c"])
+def test_an_error_invents_no_password(text: str) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        Uri.parse(text)
+    assert str(caught.value).endswith(f": {text}")

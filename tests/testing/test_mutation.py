@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 from sipcore.syntax import CSeq, StreamFramer, parse_message
 from sipcore.testing import Mutant, Violation, examine, mutant
 from sipcore.testing.mutation import SIP, Base, Corpus, delivery, examination, examine_all
+from sipcore.testing.mutation.__main__ import SHOWN, main
 from sipcore.testing.mutation.delivery import check_datagram, deliver
 from sipcore.testing.mutation.dice import Dice, walk
+from sipcore.testing.mutation.elements import ELEMENTS, LONG_ELEMENTS, WAYS
 from sipcore.testing.mutation.parts import Parts, fields_of
 from sipcore.testing.mutation.reading import parsers, read_text
 from sipcore.testing.mutation.structure import CUTS, FLIPS, INSERTIONS, OPERATIONS
@@ -34,6 +37,22 @@ def test_numbers_give_different_cases_and_seeds_different_ones() -> None:
     for seed in (1, 2):
         assert len({mutant(seed, number).data for number in range(2000)}) > 1900
     assert len({mutant(seed, number).data for seed in range(20) for number in range(50)}) > 900
+
+
+def test_no_case_comes_twice_and_all_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Law: before more is stacked in its place, each element, operation and place comes, and comes once."""
+    small = Corpus("small", (Base("small", b"A b:c SIP/2.0\r\n\r\n"),))
+    monkeypatch.setattr(Corpus, "_stacked", lambda self, seed, number: Mutant(seed, number, "stacked", (), b""))
+    words = len(fields_of(small.bases[0].data))
+    short = words * len(ELEMENTS) * len(WAYS)
+    # Of 16 numbers seven are elements; of 48 one is a long one, and of those this is not the end.
+    numbers = range(16 * short // 7 + 16)
+    cases = [mutant(3, number, small) for number in numbers]
+    found = [case.changes for case in cases if case.base != "stacked"]
+    assert len(found) == len(set(found))
+    assert len({element.data for element in (*ELEMENTS, *LONG_ELEMENTS)}) == len(ELEMENTS) + len(LONG_ELEMENTS)
+    long = len([number for number in numbers if number % 48 == 15])
+    assert len(found) == small.size - words * len(LONG_ELEMENTS) * len(WAYS) + long
 
 
 def test_the_repr_says_what_was_done_and_not_what_it_holds() -> None:
@@ -172,3 +191,45 @@ def test_the_command_line_examines_a_range() -> None:
     report = json.loads(result.stdout)
     assert (report["seed"], report["cases"], report["failed"]) == (3, 50, 0)
     assert sum(report["became"].values()) == 50
+
+
+def test_the_command_line_shows_the_bytes_that_are_there(capsys: pytest.CaptureFixture[str]) -> None:
+    ends = set()
+    for number in range(30):
+        if len(mutant(1, number).data) > SHOWN:
+            continue
+        ends.add(mutant(1, number).data.endswith(b"\n"))
+        main(["--seed", "1", "--number", str(number)])
+        lines = capsys.readouterr().out.split("\n")[1:]
+        shown = lines[: next(place for place, line in enumerate(lines) if line.endswith(" bytes"))]
+        text = "".join([line.removeprefix("  ") for line in shown])
+        assert text.encode().decode("unicode_escape").encode("latin-1") == mutant(1, number).data
+    assert ends == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--count 0", "--count: '0' is no whole number above 0"),
+        ("--count 5 --step -1", "--step: '-1' is no whole number above 0"),
+        ("--step 2", "--step goes with --count"),
+        ("--raw --count 3", "--raw writes one mutant"),
+        ("--number x", "invalid int value: 'x'"),
+    ],
+)
+def test_a_wrong_command_line_says_what_is_wrong(
+    arguments: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments.split())
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    program = [sys.executable, "-m", "sipcore.testing.mutation", "--seed", "1", "--number", "5"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(program, env=ENVIRONMENT, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert result.stderr == b""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import sys
 import traceback
+from collections.abc import Sequence
+from typing import Final
 
 from sipcore.syntax.message import Message, parse_message
 from sipcore.testing.mutation.corpus import Mutant, mutant
@@ -13,19 +17,26 @@ from sipcore.testing.mutation.delivery import deliver
 from sipcore.testing.mutation.examination import examine_all
 from sipcore.testing.mutation.reading import Violation, outcome
 
+SHOWN: Final = 2000
+"""Bytes of one line that are shown; --raw has all."""
 
-def main() -> int:
+
+def main(given: Sequence[str] | None = None) -> int:
     """Print; the exit status is 1 when a promise is broken."""
-    parser = argparse.ArgumentParser(prog="python -m sipcore.testing.mutation", description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--number", type=int, default=0, help="the mutant, or the first of --count")
-    parser.add_argument("--count", type=int, default=1, help="examine that many and print what came of them as JSON")
-    parser.add_argument("--step", type=int, default=1, help="with --count: each so-many-th number")
+    parser = argparse.ArgumentParser(prog="python -m sipcore.testing.mutation", description="Show or examine mutants.")
+    parser.add_argument("--seed", type=int, default=0, help="which order of all mutants; 0 unless told")
+    parser.add_argument("--number", type=int, default=0, help="the mutant, or the first of --count; 0 unless told")
+    parser.add_argument("--count", type=_positive, help="examine that many and print what came of them as JSON")
+    parser.add_argument("--step", type=_positive, help="with --count: each so-many-th number")
     parser.add_argument("--raw", action="store_true", help="write the bytes as they are, and nothing else")
     parser.add_argument("--check", action="store_true", help="examine it as the tests do")
-    arguments = parser.parse_args()
-    if arguments.count > 1:
-        return _examine(arguments.seed, arguments.number, arguments.count, arguments.step)
+    arguments = parser.parse_args(given)
+    if arguments.raw and (arguments.count or arguments.check):
+        parser.error("--raw writes one mutant and nothing else: no --count, no --check")
+    if arguments.step and not arguments.count:
+        parser.error("--step goes with --count")
+    if arguments.count:
+        return _examine(arguments.seed, arguments.number, arguments.count, arguments.step or 1)
     case = mutant(arguments.seed, arguments.number)
     if arguments.raw:
         sys.stdout.buffer.write(case.data)
@@ -36,8 +47,10 @@ def main() -> int:
 
 def _show(case: Mutant) -> None:
     print(case)
-    for line in case.data.split(b"\n"):
-        print(" ", repr(line + b"\n")[2:-1][:2000])
+    # Not by splitlines: a bare CR is to be seen within its line.
+    for line in re.findall(rb"[^\n]*\n|[^\n]+", case.data):
+        more = len(line) - SHOWN
+        print(" ", repr(line[:SHOWN])[2:-1], *([f"... and {more} bytes more"] if more > 0 else []))
     print(f"{len(case.data)} bytes")
     message = outcome(lambda: parse_message(case.data))
     print("datagram:", message if isinstance(message, str) else "taken")
@@ -70,5 +83,19 @@ def _examine(seed: int, first: int, count: int, step: int) -> int:
     return 1 if result.failed else 0
 
 
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return number
+
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read had enough, as `head` does; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    raise SystemExit(status)

@@ -82,19 +82,26 @@ class Corpus:
         step = turn * share + rank
         if kind == "stacked or long":
             step, kind = turn // _LONG_EACH, "stacked" if turn % _LONG_EACH else "long"
-        if kind == "stacked":
+        # Of what has all been had nothing comes twice: its place is free for more of what has no end.
+        if kind == "stacked" or step >= self._spaces[kind]:
             return self._stacked(seed, number)
+        index = walk(self._spaces[kind], step, kind, seed)
         if kind in ("element", "long"):
-            return self._element(seed, number, step, LONG_ELEMENTS if kind == "long" else ELEMENTS)
-        table = self._tables[kind]
-        base, operation, at = table.find(walk(table.ends[-1], step, kind, seed))
+            return self._element(seed, number, index, LONG_ELEMENTS if kind == "long" else ELEMENTS)
+        base, operation, at = self._tables[kind].find(index)
         return Mutant(seed, number, base.name, (f"{operation.name} {at}",), operation.apply(base.data, at))
 
     @cached_property
     def size(self) -> int:
         """How many different mutants there are without the stacked ones."""
+        return sum(self._spaces.values())
+
+    @cached_property
+    def _spaces(self) -> dict[str, int]:
+        """How many mutants of each kind there are."""
         places = len(self._fields) * len(WAYS)
-        return places * (len(ELEMENTS) + len(LONG_ELEMENTS)) + sum(table.ends[-1] for table in self._tables.values())
+        spaces = {"element": places * len(ELEMENTS), "long": places * len(LONG_ELEMENTS)}
+        return spaces | {kind: table.ends[-1] for kind, table in self._tables.items()}
 
     @cached_property
     def _fields(self) -> tuple[tuple[Base, Field], ...]:
@@ -109,9 +116,8 @@ class Corpus:
         rows = tuple([(base, operation) for base in self.bases for operation in operations])
         return _Table(rows, tuple(accumulate([operation.places(base.data) for base, operation in rows])))
 
-    def _element(self, seed: int, number: int, step: int, elements: tuple[Element, ...]) -> Mutant:
-        space = len(self._fields) * len(elements) * len(WAYS)
-        index, way = divmod(walk(space, step, "element", seed), len(WAYS))
+    def _element(self, seed: int, number: int, index: int, elements: tuple[Element, ...]) -> Mutant:
+        index, way = divmod(index, len(WAYS))
         index, at = divmod(index, len(elements))
         base, place = self._fields[index]
         change, data = _put(base.data, place, elements[at], way)
@@ -155,7 +161,7 @@ SIP: Final = Corpus("SIP", SIP_BASES)
 def mutant(seed: int, number: int, corpus: Corpus = SIP) -> Mutant:
     """The mutant of that number among those of that seed: a pure function, so the two numbers are the whole case.
 
-    Neighbouring numbers are as different as far ones. No two numbers of one seed below `corpus.size` are the same
-    case, but for the stacked ones.
+    Neighbouring numbers are as different as far ones. No two numbers of one seed are the same case, but for the stacked
+    ones, which are what remains when all others have been had.
     """
     return corpus.mutant(seed, number)

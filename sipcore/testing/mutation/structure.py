@@ -29,9 +29,8 @@ class Operation(NamedTuple):
 
 
 _INSERTED: Final = (
-    *(b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b",", b";", b":", b"=", b'"', b"<", b">", b"\\", b"@", b"%", b"("),
-    *(b"/",),
-    *(b"\r\n ", b"\r\n\r\n", b"\xff", b"\xc2\x80", b"\xe2\x80\xa8", b"0", b"_", b"a"),
+    b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b",", b";", b":", b"=", b'"', b"<", b">", b"\\", b"@", b"%", b"(", b"/",
+    b"\r\n ", b"\r\n\r\n", b"\xff", b"\xc2\x80", b"\xe2\x80\xa8", b"0", b"_", b"a",
 )
 
 
@@ -200,9 +199,9 @@ def _another_body(data: bytes, place: int) -> bytes:
 
 
 _AROUND: Final = (
-    *(b"\r\n", b"\r\n\r\n", b"\r\n\r\n\r\n", b"\r", b"\n", b"\r\r\n", b" ", b"\0", b"\xef\xbb\xbf", b"x", b"\r\n "),
-    *(b"\0\0\0\0",),
-    *(b"SIP/2.0 200 OK\r\nl: 0\r\n\r\n", b"SIP/2.0 100 Trying\r\nl: 4\r\n\r\n\r\n\r\n", b"BYE sip:a SIP/2.0\r\n\r\n"),
+    b"\r\n", b"\r\n\r\n", b"\r\n\r\n\r\n", b"\r", b"\n", b"\r\r\n", b" ", b"\0", b"\xef\xbb\xbf", b"x", b"\r\n ",
+    b"\0\0\0\0", b"SIP/2.0 200 OK\r\nl: 0\r\n\r\n", b"SIP/2.0 100 Trying\r\nl: 4\r\n\r\n\r\n\r\n",
+    b"BYE sip:a SIP/2.0\r\n\r\n",
 )
 
 
