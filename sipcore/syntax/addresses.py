@@ -9,8 +9,10 @@ from typing import Final
 
 from sipcore.errors import LimitExceeded, RemoteProtocolError
 from sipcore.syntax.grammar import USUAL_HOST, end_of_quoted, quote, split_list, unquote, visible
+from sipcore.syntax.headers import parse_expires
 from sipcore.syntax.limits import MAX_CONTACTS
 from sipcore.syntax.parameters import USUAL_PARAMETER, Parameters, format_parameters, get, parse_parameters
+from sipcore.syntax.qvalues import parse_qvalue
 from sipcore.syntax.uri import USUAL_URI, USUAL_USER, Uri
 
 __all__ = ["STAR", "NameAddr", "Star", "parse_contacts", "parse_name_addr", "parse_tagged"]
@@ -86,6 +88,18 @@ class NameAddr:
             if name == "tag":
                 return value or ""
         return None
+
+    @property
+    def expires(self) -> int | None:
+        """How long a Contact lives, in seconds, at most 2**32-1; None when it does not say or is malformed."""
+        text = self.get("expires")
+        return None if text is None else parse_expires(text)
+
+    @property
+    def q(self) -> int | None:
+        """How much a Contact is preferred, in thousandths; None when it does not say or is malformed."""
+        text = self.get("q")
+        return None if text is None else parse_qvalue(text)
 
     def get(self, name: str) -> str | None:
         """The raw value of a header parameter: "" when it is only a name, None when it is absent."""

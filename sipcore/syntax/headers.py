@@ -18,6 +18,11 @@ class CSeq(NamedTuple):
     number: int
     method: str
 
+    @classmethod
+    def parse(cls, text: str) -> CSeq:
+        """See `parse_cseq`."""
+        return parse_cseq(text)
+
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
 

@@ -22,6 +22,7 @@ from sipcore.syntax.splitting import (
     Index,
     add_header,
     content_length,
+    insert_header,
     replace_header,
     split_message,
     split_start,
@@ -269,17 +270,23 @@ class Message(OptionalHeaders):
     def with_header(self, name: str, value: str) -> Self:
         """The same message with one header set; every other stays byte for byte.
 
-        The first line of that name is replaced where it stands and further ones go; a new one is put last. Raises
-        `LocalProtocolError` when name or value cannot stand in a header, and for Content-Length.
+        The first line of that name is replaced where it stands and further ones go (of Via, Route and the like that is
+        rarely meant: see `with_added`); a new one is put last. Raises `LocalProtocolError` when name or value cannot
+        stand in a header, and for Content-Length.
         """
-        slots.header_name(name)
-        # A tab is white space like another, and may have come in the value that is put back.
-        slots.header_value(value.replace("\t", " ") if isinstance(value, str) else value, name)
-        return self._edited(name, f"{name}: {value}")
+        line = _header_line(name, value)
+        return self._edited(name, replace_header(bytes(self), header_key(name), line))
+
+    def with_added(self, name: str, value: str, *, first: bool = False) -> Self:
+        """The same message with one more header line, behind all others or in front of them; those stay byte for byte.
+
+        As a hop adds its Via (RFC 3261 section 16.6). Raises `LocalProtocolError` as `with_header` does.
+        """
+        return self._edited(name, insert_header(bytes(self), _header_line(name, value), first=first))
 
     def without(self, name: str) -> Self:
         """The same message without the header; every other stays byte for byte."""
-        return self._edited(name, None)
+        return self._edited(name, replace_header(bytes(self), header_key(name), None))
 
     def _only(self, name: str) -> str:
         value = (self._index or self._indexed()).get(name)
@@ -310,12 +317,11 @@ class Message(OptionalHeaders):
         except UnicodeEncodeError:
             raise LocalProtocolError(f"text that UTF-8 cannot carry in {visible(start)}") from None
 
-    def _edited(self, name: str, line: str | None) -> Self:
-        key = header_key(name)
-        if key == "content-length":
+    def _edited(self, name: str, data: bytes) -> Self:
+        if header_key(name) == "content-length":
             raise LocalProtocolError("Content-Length is computed")
         try:
-            edited = parse_message(replace_header(bytes(self), key, line))
+            edited = parse_message(data)
         except RemoteProtocolError as error:
             raise LocalProtocolError(str(error)) from None  # Only a limit can be in the way here.
         assert isinstance(edited, type(self))
@@ -362,7 +368,13 @@ class Request(Message):
         return f"{self._method} {self._uri} {_VERSION}"
 
     def _write(self) -> bytes:
-        if not is_token(self._method) or ":" not in self._uri or not _NOT_IN_URI.isdisjoint(self._uri):
+        uri = self._uri
+        if (
+            not is_token(self._method)
+            or ":" not in uri
+            or not _NOT_IN_URI.isdisjoint(uri)
+            or not (uri.isascii() and uri.isprintable())
+        ):
             raise LocalProtocolError(f"not a Request-Line: {visible(self.start_line)}")
         return super()._write()
 
@@ -467,6 +479,13 @@ _COPIED: Final = (("From", "from"), ("To", "to"), ("Call-ID", "call-id"), ("CSeq
 _NOT_IN_URI: Final = frozenset(' \t<>"')
 
 _new: Final = object.__new__
+
+
+def _header_line(name: str, value: str) -> str:
+    slots.header_name(name)
+    # A tab is white space like another, and may have come in the value that is put back.
+    slots.header_value(value.replace("\t", " ") if isinstance(value, str) else value, name)
+    return f"{name}: {value}"
 
 
 def _culprit(headers: Iterable[tuple[str, str]]) -> str:

@@ -35,8 +35,8 @@ def parse_parameters(text: str, what: str) -> Parameters:
 
     `what` names the place in the error. Raises `RemoteProtocolError` for an empty name, a name that occurs twice or
     an unfinished quoted string, and `LimitExceeded` above `MAX_PARAMETERS`. Taken although the grammar says otherwise:
-    an empty value, which is how some peers write a parameter without one; a value of any characters; and in a header
-    the names that only a URI may have (`[]/:&$()`).
+    an empty value, which is how some peers write a parameter without one; a value of any characters, but in a header
+    no comma outside a quoted string; and in a header the names that only a URI may have (`[]/:&$()`).
     """
     pieces = text.split(";") if '"' not in text else _split_quoted(text, what)
     if pieces[0].strip(" \t"):
@@ -53,7 +53,8 @@ def parse_parameters(text: str, what: str) -> Parameters:
             parameters.append((name, None))
             continue
         value = value.strip(" \t")
-        if value[:1] == '"' and end_of_quoted(value, 0) != len(value):
+        # Between angle brackets a comma does not end an element of ours, but one of others.
+        if end_of_quoted(value, 0) != len(value) if value[:1] == '"' else "," in value and what != "URI":
             raise RemoteProtocolError(f"{what}: malformed parameter {visible(piece)}")
         parameters.append((name, value))
     if len(parameters) > MAX_PARAMETERS:

@@ -29,6 +29,7 @@ __all__ = [
     "Split",
     "add_header",
     "content_length",
+    "insert_header",
     "replace_header",
     "split_message",
     "split_start",
@@ -134,6 +135,9 @@ def split_start(line: str) -> tuple[int, str] | tuple[str, str]:
         if status is None or line[11:12] not in ("", " "):
             raise RemoteProtocolError(f"malformed Status-Line: {visible(line)}")
         return status, line[12:]
+    if line[:4].lower() == "sip/":
+        # A Status-Line, since no method has a slash.
+        raise RemoteProtocolError(f"unknown SIP version: {visible(line)}", status_hint=505)
     usual = _usual_request(line)
     if usual is not None:
         method, uri = usual.groups()
@@ -169,6 +173,15 @@ def replace_header(raw: bytes, key: str, line: str | None) -> bytes:
     if line is not None:
         lines.append(line)
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
+
+
+def insert_header(raw: bytes, line: str, *, first: bool) -> bytes:
+    """The message `raw` with one more header line, in front of all others or behind them."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    start, _, rest = head.partition(b"\r\n")
+    added = line.encode("utf-8", "surrogateescape")
+    pieces = [start, added, rest] if first else [start, rest, added]
+    return b"\r\n".join([piece for piece in pieces if piece]) + b"\r\n\r\n" + body
 
 
 def _split_any(data: bytes) -> Split:
@@ -231,7 +244,7 @@ def _unfold(lines: list[str]) -> list[str]:
     for line in lines:
         if line[:1] not in (" ", "\t"):
             joined.append([line])
-        elif len(joined) < 2 or ":" not in joined[-1][0]:
+        elif len(joined) < 2 or (len(joined[-1]) == 1 and ":" not in joined[-1][0]):
             # The start line is never folded, and a name ends on the line where it begins.
             raise RemoteProtocolError("a folded line that continues no header")
         else:

@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple, Self
 
 from sipcore.errors import RemoteProtocolError
 from sipcore.syntax.grammar import (
-    UNRESERVED,
     USUAL_HOST,
     USUAL_PORT,
     check_escapes,
@@ -37,6 +36,9 @@ USUAL_URI: Final = (
 Its groups are scheme, user, host, port, and the parameter's name and value."""
 
 _usual: Final = re.compile(USUAL_URI).fullmatch
+
+# What an escape tells apart (RFC 3261 section 25.1), and the percent sign, which would begin another one.
+_RESERVED: Final = frozenset(";/?:@&=+$,%")
 
 _SCHEME_CHARACTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789+-."
 
@@ -215,14 +217,15 @@ def _without_password(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Escapes of unreserved characters undone, once; the others with capital digits (RFC 3261 section 19.1.4)."""
+    """Escapes of what is not reserved undone, once; the others with capital digits (RFC 3261 section 19.1.4)."""
     if "%" not in text or not check_escapes(text):
         return text
     first, *pieces = text.split("%")
     parts = [first]
     for piece in pieces:
         character = chr(int(piece[:2], 16))
-        parts.append(character if character in UNRESERVED else f"%{piece[:2].upper()}")
+        same = "!" <= character <= "~" and character not in _RESERVED
+        parts.append(character if same else f"%{piece[:2].upper()}")
         parts.append(piece[2:])
     return "".join(parts)
 
@@ -267,4 +270,7 @@ def _header_items(headers: str) -> list[tuple[str, str]]:
 def _telephone(opaque: str) -> tuple[str, dict[str, str]]:
     number, _, tail = opaque.lower().partition(";")
     parameters = dict(pair.partition("=")[::2] for pair in tail.split(";") if pair)
+    for name, value in parameters.items():
+        if name == "ext" or (name == "phone-context" and value[:1] == "+"):
+            parameters[name] = value.translate(_VISUAL_SEPARATORS)
     return number.translate(_VISUAL_SEPARATORS), parameters

@@ -23,6 +23,11 @@ class Via(NamedTuple):
     port: int | None
     parameters: Parameters
 
+    @classmethod
+    def parse(cls, text: str) -> Via:
+        """See `parse_via`."""
+        return parse_via(text)
+
     @property
     def branch(self) -> str | None:
         """The transaction's identity (RFC 3261 section 8.1.1.7); None from peers of RFC 2543."""

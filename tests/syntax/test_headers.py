@@ -537,3 +537,17 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
             continue
         assert parse(str(value)) == value
     assert parse_retry_after(text) is None or text.lstrip(" \t")[:1].isdecimal()
+
+
+def test_values_have_a_parse_of_their_own() -> None:
+    assert str(Via.parse("SIP / 2.0 / udp h")) == "SIP/2.0/UDP h"
+    assert CSeq.parse("4  OPTIONS") == CSeq(4, "OPTIONS")
+
+
+@pytest.mark.parametrize(
+    ("text", "expires", "q"),
+    [("<sip:a>", None, None), ("<sip:a>;expires=60;q=0.5", 60, 500), ("<sip:a>;expires=+60;q=2", None, None)],
+)
+def test_what_a_contact_says_of_itself(text: str, expires: int | None, q: int | None) -> None:
+    address = NameAddr.parse(text)
+    assert (address.expires, address.q) == (expires, q)

@@ -318,3 +318,33 @@ def test_the_error_names_the_header() -> None:
         bytes(Response(200, "OK", [("X", "a"), ("Subject", "b\r\nEvil: 1")]))
     with pytest.raises(LocalProtocolError, match="inside the start line"):
         bytes(Response(200, "OK\r\nEvil: 1"))
+
+
+ONE = b"OPTIONS sip:h SIP/2.0\r\nv:  SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b\r\nx-odd :\t1\r\n 2\r\nl: 2\r\n\r\nhi"
+
+
+@pytest.mark.parametrize("data", [ONE, b"SIP/2.0 200 OK\r\n\r\n"])
+def test_a_line_is_added_in_front_or_behind(data: bytes) -> None:
+    """Law: every other line stays byte for byte, its fellows of the same name among them."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    start, *rest = head.split(b"\r\n")
+    new = b"Via: SIP/2.0/TCP c"
+    message = parse_message(data)
+    first = message.with_added("Via", "SIP/2.0/TCP c", first=True)
+    last = message.with_added("Via", "SIP/2.0/TCP c")
+    assert bytes(first) == b"\r\n".join([start, new, *rest, b"", body])
+    assert bytes(last) == b"\r\n".join([start, *rest, new, b"", body])
+    assert first.get_all("via") == ["SIP/2.0/TCP c", *message.get_all("via")]
+    assert bytes(message) == data
+
+
+@pytest.mark.parametrize(("name", "value"), [("X", "a\r\nEvil: 1"), ("X Y", "a"), ("Content-Length", "5"), ("l", "5")])
+def test_what_is_no_header_is_not_added(name: str, value: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        parse_message(ONE).with_added(name, value)
+
+
+@pytest.mark.parametrize("uri", ["sip:a\x07", "sip:\u202e", "sip:a b", "sip:<a>", "a", "sip:é"])
+def test_a_request_uri_that_is_none_is_not_written(uri: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        bytes(Request("OPTIONS", uri))

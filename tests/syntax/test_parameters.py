@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipcore.errors import LimitExceeded, RemoteProtocolError
+from sipcore.syntax import parse_message
 from sipcore.syntax.limits import MAX_PARAMETERS
 from sipcore.syntax.parameters import Parameters, format_parameters, get, parse_parameters
 
@@ -121,3 +122,18 @@ def test_what_is_taken_is_written_back_the_same(text: str) -> None:
     except RemoteProtocolError:
         return
     assert parse_parameters(format_parameters(parameters), "test") == parameters
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Contact", "sip:a@b;x=<, sip:c@d;y=>"),
+        ("Contact", "<sip:a@b>;x=<, <sip:c@d>"),
+        ("Via", "SIP/2.0/UDP a;x=<, SIP/2.0/UDP b;y=>"),
+    ],
+)
+def test_no_comma_hides_between_angle_brackets_of_a_parameter(header: str, value: str) -> None:
+    """Others end the element there, and would see two contacts or hops where we see one."""
+    message = parse_message(f"OPTIONS sip:a SIP/2.0\r\n{header}: {value}\r\n\r\n".encode())
+    with pytest.raises(RemoteProtocolError):
+        _ = message.contacts if header == "Contact" else message.via

@@ -57,6 +57,10 @@ EQUAL: dict[str, list[tuple[str, str]]] = {
         ("sip:a%3bb@h", "sip:a%3Bb@h"),
         ("sip:%7ea@h", "sip:~a@h"),
         ("sip:%2d%5F%2e%21%7e%2A%27%28%29@h", "sip:-_.!~*'()@h"),
+        # not reserved either, and left unescaped by telephones
+        ("sip:%2a21%23@h", "sip:*21#@h"),
+        ("sip:%5B1%5d@h", "sip:[1]@h"),
+        ("tel:7042;phone-context=+1-914;ext=1-2", "tel:7042;ext=12;phone-context=+1914"),
         ("sip:a:%70w@h", "sip:a:pw@h"),
         ("sip:a@h;x=%41", "sip:a@h;x=a"),
         ("sip:a@h;n%61me=%62", "sip:a@h;name=b"),
