@@ -31,7 +31,7 @@ HOSTILE: dict[str, bytes] = {
 
 # The quickest of all that were tried: "." is looped over faster than any set of characters. Below the length of a start
 # line no other limit of lengths can be passed, and no message here is longer.
-_lines = re.compile(rb".++(?:(?<=\r)\n[-.!%*_+`'~0-9A-Za-z]++:.*+)*+(?<=\r)\n\r\n").match
+_lines = re.compile(rb".++(?:(?<=\r)\n[-.!%*_+`'~0-9A-Za-z]++:.*+)*(?<=\r)\n\r\n").match
 _bare = re.compile(rb"\r(?!\n)").search
 
 

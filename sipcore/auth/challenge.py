@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from sipcore.auth.fields import MALFORMED, MAX_VALUE, Fields, parse_schemes, unescape
+from sipcore.syntax.expressions import compile_possessive
 from sipcore.syntax.grammar import is_token, quote
 from sipcore.syntax.limits import MAX_CHALLENGES
 
@@ -129,7 +129,7 @@ _new = tuple.__new__
 # that came before does not match again; what does not fit is looked at more closely.
 _QUOTED = r'"([^"\\\x00-\x08\x0a-\x1f\x7f]*+)"'
 _BARE = r"([!#$%&'*+.^_`|~0-9A-Za-z-]++)"
-_usual_digest = re.compile(
+_usual_digest = compile_possessive(
     "Digest (?:(?:"
     + "|".join(
         f"{name}=(?({number})(?!)){form}"

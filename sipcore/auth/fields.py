@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 
+from sipcore.syntax.expressions import compile_possessive
 from sipcore.syntax.grammar import is_token
 from sipcore.syntax.limits import MAX_PARAMETERS
 
@@ -29,7 +30,7 @@ MAX_VALUE = 4096
 """The longest value, in characters. Realm, nonce and opaque go back in every request; no request could carry more."""
 
 # Every quantifier is possessive, so the expression never goes back; what fits nowhere ends up in the last group.
-_ITEM = re.compile(
+_ITEM = compile_possessive(
     r"""[ \t]*+(?:
         (?:([!#$%&'*+.^_`|~0-9A-Za-z-]++)[ \t]++(?![=,]))?+
         ([!#$%&'*+.^_`|~0-9A-Za-z/-]++)

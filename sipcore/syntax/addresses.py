@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sipcore.errors import LimitExceeded, RemoteProtocolError
+from sipcore.syntax.expressions import compile_possessive
 from sipcore.syntax.grammar import USUAL_HOST, end_of_quoted, quote, split_list, unquote, visible
 from sipcore.syntax.headers import parse_expires
 from sipcore.syntax.limits import MAX_CONTACTS
@@ -194,25 +194,27 @@ def parse_contacts(values: Sequence[str]) -> tuple[NameAddr, ...] | Star:
 
     Raises `RemoteProtocolError`, also when the star is not alone, and `LimitExceeded` above `MAX_CONTACTS`.
     """
+    if not values:
+        return ()
     items: Sequence[str] = values
-    for value in values:
-        if "," in value or "*" in value or value[:1] <= " ":
-            items = [item for value in values for item in split_list(value)]
-            if items == ["*"]:
-                return STAR
-            break
+    together = "".join(values)
+    # One address in each line, as nearly always, needs no closer look; what begins with white space may have none.
+    if "," in together or "*" in together or min(values) < "!":
+        items = [item for value in values for item in split_list(value)]
+        if items == ["*"]:
+            return STAR
     if len(items) > MAX_CONTACTS:
         raise LimitExceeded(f"more than {MAX_CONTACTS} contacts")
     return tuple([parse_name_addr(item) for item in items])
 
 
 # An address as nearly all are: what does not fit is looked at more closely.
-_usual_address: Final = re.compile(
+_usual_address: Final = compile_possessive(
     r"""("[^"\\]*+" ?+|[0-9A-Za-z][-.!%*_+`'~0-9A-Za-z ]*+)?+"""
     rf"<{USUAL_URI}>{USUAL_PARAMETER}{USUAL_PARAMETER}(;.*+)?+"
 ).fullmatch
 
-_usual_tagged: Final = re.compile(
+_usual_tagged: Final = compile_possessive(
     rf"<{USUAL_USER}({USUAL_HOST})>(?:;tag=([-.!%*_+`'~0-9A-Za-z]++))?+"
 ).fullmatch
 

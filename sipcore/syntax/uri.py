@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import IPv6Address
 from typing import Any, Final, NamedTuple, Self
 
 from sipcore.errors import RemoteProtocolError
+from sipcore.syntax.expressions import compile_possessive
 from sipcore.syntax.grammar import (
     USUAL_HOST,
     USUAL_PORT,
@@ -35,7 +35,7 @@ USUAL_URI: Final = (
 """An expression (possessive, so linear) for a URI with at most one parameter and without escapes, password or headers.
 Its groups are scheme, user, host, port, and the parameter's name and value."""
 
-_usual: Final = re.compile(USUAL_URI).fullmatch
+_usual: Final = compile_possessive(USUAL_URI).fullmatch
 
 # What an escape tells apart (RFC 3261 section 25.1), and the percent sign, which would begin another one.
 _RESERVED: Final = frozenset(";/?:@&=+$,%")

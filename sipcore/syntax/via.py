@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
 from sipcore.errors import RemoteProtocolError
+from sipcore.syntax.expressions import compile_possessive
 from sipcore.syntax.grammar import USUAL_HOST, USUAL_PORT, is_token, parse_host_port, visible
 from sipcore.syntax.limits import MAX_PORT
 from sipcore.syntax.parameters import USUAL_PARAMETER, Parameters, format_parameters, get, parse_parameters
@@ -106,7 +106,7 @@ def parse_via(text: str) -> Via:
     return Via(protocol, name, place, parse_parameters(text[semicolon:], "Via") if semicolon >= 0 else ())
 
 
-_usual_via: Final = re.compile(
+_usual_via: Final = compile_possessive(
     rf"SIP/2\.0/(UDP|TCP|TLS|WSS?) ({USUAL_HOST})(?::({USUAL_PORT}))?+{USUAL_PARAMETER * 3}(;.*+)?+"
 ).fullmatch
 
