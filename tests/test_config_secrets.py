@@ -17,6 +17,13 @@ from sipcore.errors import ConfigError
         {"registrar": "sips:u:hunter2@h"},
         {"registrar": "http://u:hunter2@h"},
         {"registrar": "tel:u:hunter2@h"},
+        # The scheme was forgotten.
+        {"registrar": "u:hunter2@h"},
+        {"registrar": ":hunter2@h"},
+        {"registrar": "u:hun:ter:hunter2@h"},
+        {"registrar": "u@example.com:hunter2@h"},
+        {"outbound_proxy": ("u:hunter2@h;lr",)},
+        {"outbound_proxy": ("<u:hunter2@h;lr>",)},
         {"registrar": "sip:u:hunter2@h\r\n"},
         {"registrar": "sip:u:hunter2@h space"},
         {"outbound_proxy": ("<sip:u:hunter2@h;lr>",)},
@@ -36,7 +43,7 @@ def test_a_password_in_a_uri_is_masked(options: dict[str, Any]) -> None:
     assert "***" in str(error)
 
 
-@pytest.mark.parametrize("aor", ["sip:u:hunter2@h", "xx:u:hunter2@h", "SIP:u:hunter2@h space"])
+@pytest.mark.parametrize("aor", ["sip:u:hunter2@h", "xx:u:hunter2@h", "SIP:u:hunter2@h space", "u:hunter2@h"])
 def test_a_password_in_the_address_of_record_is_masked(aor: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Account(aor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sipcore.auth.fields import MALFORMED, MAX_VALUE, Fields, parse_schemes, unescape
+from sipcore.auth.fields import MALFORMED, MAX_CHALLENGE, MAX_VALUE, Fields, parse_schemes, size, unescape
 from sipcore.syntax.expressions import compile_possessive
 from sipcore.syntax.grammar import is_token, quote
 from sipcore.syntax.limits import MAX_CHALLENGES
@@ -88,7 +88,7 @@ def parse_challenges(values: Sequence[str], *, proxy: bool) -> tuple[Challenge, 
         usual = _usual_digest(value)
         if usual is not None:
             realm, nonce, opaque, algorithm, offered, stale, domain, charset, userhash = usual.groups()
-            if realm is not None and nonce is not None and len(value) <= MAX_VALUE and len(found) < MAX_CHALLENGES:
+            if realm is not None and nonce is not None and size(value) <= MAX_VALUE and len(found) < MAX_CHALLENGES:
                 found.append(
                     _new(
                         Challenge,
@@ -114,7 +114,12 @@ def parse_challenges(values: Sequence[str], *, proxy: bool) -> tuple[Challenge, 
                 return tuple(found)
             if scheme != "Digest" and scheme.lower() != "digest":
                 found.append(Challenge(scheme, proxy=proxy))
-            elif "realm" in fields and "nonce" in fields and MALFORMED not in fields:
+            elif (
+                "realm" in fields
+                and "nonce" in fields
+                and MALFORMED not in fields
+                and sum(map(size, fields.values())) <= MAX_CHALLENGE
+            ):
                 for name in ("algorithm", "qop"):
                     if name in fields:
                         fields[name] = unescape(fields[name])

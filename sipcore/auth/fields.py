@@ -18,7 +18,7 @@ from sipcore.syntax.expressions import compile_possessive
 from sipcore.syntax.grammar import is_token
 from sipcore.syntax.limits import MAX_PARAMETERS
 
-__all__ = ["MALFORMED", "MAX_VALUE", "Fields", "parse_fields", "parse_schemes", "unescape"]
+__all__ = ["MALFORMED", "MAX_CHALLENGE", "MAX_VALUE", "Fields", "parse_fields", "parse_schemes", "size", "unescape"]
 
 Fields = dict[str, str]
 """Names in lower case, values without their quotes but still escaped."""
@@ -27,7 +27,11 @@ MALFORMED = ""
 """The key that marks fields that break the grammar: no parameter has an empty name."""
 
 MAX_VALUE = 4096
-"""The longest value, in characters. Realm, nonce and opaque go back in every request; no request could carry more."""
+"""The longest value, in bytes. Realm, nonce and opaque go back in every request; no request could carry more."""
+
+MAX_CHALLENGE = 5120
+"""All values of one challenge together, in bytes: they are kept in several forms, those of four realms at once, and
+stay below 64 KiB for a registration. Real ones have 200."""
 
 # Every quantifier is possessive, so the expression never goes back; what fits nowhere ends up in the last group.
 _ITEM = compile_possessive(
@@ -79,6 +83,11 @@ def parse_fields(value: str) -> Fields:
     return fields
 
 
+def size(text: str) -> int:
+    """Bytes that a text takes at most, in memory and on the wire: one character beyond ASCII makes all of them wide."""
+    return len(text) if text.isascii() else 4 * len(text)
+
+
 def unescape(text: str) -> str:
     """The content of a quoted-string, its quoted-pairs undone."""
     return _ESCAPED.sub(r"\1", text) if "\\" in text else text
@@ -87,7 +96,7 @@ def unescape(text: str) -> str:
 def _put(fields: Fields, name: str, value: str) -> None:
     name = name.lower()
     # RFC 7616 section 3.3: no parameter occurs twice.
-    if name in fields or len(fields) >= MAX_PARAMETERS or len(value) > MAX_VALUE:
+    if name in fields or len(fields) >= MAX_PARAMETERS or size(value) > MAX_VALUE:
         fields[MALFORMED] = name
     else:
         fields[name] = value

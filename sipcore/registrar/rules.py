@@ -32,11 +32,18 @@ MAY_BE_TOO_BRIEF: Final = 3600
 """A 423 is only for less than this, whatever the minimum (RFC 3261 section 10.3 step 7)."""
 
 MAX_STORED: Final = 4096
-"""Characters of Contact and Path in one request, since they are kept and given back: ten such bindings fill no
+"""Bytes of Contact and Path in one request, since they are kept and given back: ten such bindings fill no
 datagram. With all feature tags of RFC 3840 a contact has about 600."""
+
+MAX_CALL_ID: Final = 1024
+"""Characters of a Call-ID, which is kept with each binding. Real ones stay below 130."""
 
 MAX_REMEMBERED: Final = 65536
 """Addresses and credentials that are remembered to save computing them again; then all are forgotten."""
+
+MAX_REMEMBERED_TEXT: Final = 128
+"""Characters of an address that is remembered. What is longer is computed each time: no real one is, and strangers
+could fill 2 GiB with addresses of 16 KiB."""
 
 _TOO_LOW: Final = Answer(500, "CSeq Not Higher Than Before")
 _UPDATES: Final = {
@@ -78,6 +85,8 @@ class Rules:
         """The canonical form of an address of record, None when it has no user. Raises `RemoteProtocolError`."""
         aors = self._aors
         if text not in aors:
+            if len(text) > MAX_REMEMBERED_TEXT:
+                return canonical_aor(NameAddr(None, text).uri)
             if len(aors) >= MAX_REMEMBERED:
                 aors.clear()
             aors[text] = canonical_aor(NameAddr(None, text).uri)
@@ -113,6 +122,8 @@ class Rules:
         uris = self._uris
         text = request.uri
         if text not in uris:
+            if len(text) > MAX_REMEMBERED_TEXT:
+                return self._judge(request)
             if len(uris) >= MAX_REMEMBERED:
                 uris.clear()
             uris[text] = self._judge(request)
@@ -182,8 +193,10 @@ class Rules:
         if not contacts:
             return None
         path = () if request.get("path") is None else tuple(request.values("path"))
-        if sum(map(len, request.get_all("contact"))) + sum(map(len, path)) > MAX_STORED:
+        if sum(map(_size, request.get_all("contact"))) + sum(map(_size, path)) > MAX_STORED:
             return Answer(400, "Contact Too Long")
+        if _size(request.call_id) > MAX_CALL_ID:
+            return Answer(400, "Call-ID Too Long")
         policy = self._policy
         changes: list[Change] = []
         for contact in contacts:
@@ -225,6 +238,11 @@ class Rules:
             if value is not None:
                 headers.append(("Authentication-Info", value))
         return Answer(200, None, tuple(headers))
+
+
+def _size(text: str) -> int:
+    """Bytes that a text takes at most, in memory and on the wire: one character beyond ASCII makes all of them wide."""
+    return len(text) if text.isascii() else 4 * len(text)
 
 
 _USED: Final = Verification(outcome=VerifyOutcome.STALE, reason="the nonce was used")

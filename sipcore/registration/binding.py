@@ -14,7 +14,7 @@ early costs a message, too late costs the calls.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sipcore.errors import RemoteProtocolError
 from sipcore.syntax.addresses import STAR, NameAddr
@@ -28,11 +28,16 @@ __all__ = ["Grant", "Listed", "read_grant"]
 MALFORMED_EXPIRES = 3600
 """What an expires value that is no number counts as (RFC 3261 section 10.2)."""
 
+SHOWN: Final = 201
+"""Characters that are kept of a foreign URI: it is only shown, and one more than is shown tells that there are more. A
+registrar could else make each of its clients keep 250 KiB."""
+
 
 class Listed(NamedTuple):
     """One binding of somebody else, as listed."""
 
     uri: str
+    """As written, its first `SHOWN` characters."""
     expires: int | None
 
 
@@ -73,7 +78,7 @@ def read_grant(response: Response, contact: str, *, asked: int, profile_assumes:
         expires = asked if header is None else header
         return Grant(False, (), expires, assumed=header is None)
     own = _own(contacts, contact)
-    others = tuple(Listed(item.uri_text, _expires(item)) for item in contacts if item not in own)
+    others = tuple(Listed(item.uri_text[:SHOWN], _expires(item)) for item in contacts if item not in own)
     if own:
         return _grant(True, others, [_expires(item) for item in own], header, asked, zero_is_asked)
     if profile_assumes:

@@ -13,7 +13,7 @@ from sipcore.syntax.headers import parse_expires
 from sipcore.syntax.limits import MAX_CONTACTS
 from sipcore.syntax.parameters import USUAL_PARAMETER, Parameters, format_parameters, get, parse_parameters
 from sipcore.syntax.qvalues import parse_qvalue
-from sipcore.syntax.uri import USUAL_URI, USUAL_USER, Uri
+from sipcore.syntax.uri import USUAL_URI, USUAL_USER, Uri, without_password
 
 __all__ = ["STAR", "NameAddr", "Star", "parse_contacts", "parse_name_addr", "parse_tagged"]
 
@@ -163,16 +163,17 @@ def parse_name_addr(text: str) -> NameAddr:
     if text[:1] == "<":
         closing = text.find(">")
         if closing < 0:
-            raise RemoteProtocolError(f"address: no '>' in {visible(text)}")
+            raise RemoteProtocolError(f"address: no '>' in {visible(without_password(text))}")
         uri_text = text[1:closing].strip(" \t")
         tail = text[closing + 1 :]
     else:
         semicolon = text.find(";")
         uri_text, tail = (text, "") if semicolon < 0 else (text[:semicolon].rstrip(" \t"), text[semicolon:])
         if "?" in uri_text or "," in uri_text:
-            raise RemoteProtocolError(f"address: a URI with '?' or ',' needs brackets: {visible(text)}")
+            shown = visible(without_password(text))
+            raise RemoteProtocolError(f"address: a URI with '?' or ',' needs brackets: {shown}")
     if ":" not in uri_text or not _NOT_IN_URI.isdisjoint(uri_text):
-        raise RemoteProtocolError(f"address: malformed URI in {visible(text)}")
+        raise RemoteProtocolError(f"address: malformed URI in {visible(without_password(text))}")
     return NameAddr(display, uri_text, parse_parameters(tail, "address") if tail else ())
 
 
@@ -243,7 +244,7 @@ def _split_display(text: str) -> tuple[str | None, str]:
         end = end_of_quoted(text, 0)
         rest = text[end:].lstrip(" \t")
         if end < 0 or rest[:1] != "<":
-            raise RemoteProtocolError(f"address: malformed display name in {visible(text)}")
+            raise RemoteProtocolError(f"address: malformed display name in {visible(without_password(text))}")
         return unquote(text[:end]), rest
     opening = text.find("<")
     if opening < 0 or ";" in text[:opening]:
@@ -251,5 +252,5 @@ def _split_display(text: str) -> tuple[str | None, str]:
         return None, text
     display = text[:opening].rstrip(" \t")
     if '"' in display:
-        raise RemoteProtocolError(f"address: malformed display name in {visible(text)}")
+        raise RemoteProtocolError(f"address: malformed display name in {visible(without_password(text))}")
     return display, text[opening:]

@@ -390,7 +390,7 @@ def _sip_uri(text: str) -> Uri:
     try:
         uri = Uri.parse(text)
     except RemoteProtocolError as error:
-        hint = f", such as sip:{text}" if "@" in text and ":" not in text.partition("@")[0] else f" ({error})"
+        hint = f", such as sip:{_masked(text)}" if "@" in text and ":" not in text.partition("@")[0] else f" ({error})"
         raise SlotError(_masked(text), f"must be a sip URI{hint}") from None
     if uri.scheme not in ("sip", "sips"):
         raise SlotError(_masked(text), "must be a sip URI")
@@ -439,6 +439,11 @@ def _are_header_parameters(parameters: Parameters) -> bool:
 def _masked(text: str) -> str:
     """The text without what may be a password in a URI."""
     before, at, after = text.rpartition("@")
-    scheme, _, userinfo = before.partition(":")
+    scheme, colon, userinfo = before.partition(":")
+    if not at or not colon:
+        return text
+    if scheme.rpartition("<")[2].strip(' \t"').lower() not in ("sip", "sips"):
+        # Where the scheme was forgotten, the user stands in its place and the password in that of the user.
+        return f"{scheme}:***@{after}"
     user_part, colon, _ = userinfo.partition(":")
-    return f"{scheme}:{user_part}:***@{after}" if at and colon else text
+    return f"{scheme}:{user_part}:***@{after}" if colon else text

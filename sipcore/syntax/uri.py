@@ -17,7 +17,7 @@ from sipcore.syntax.grammar import (
 )
 from sipcore.syntax.parameters import USUAL_PARAMETER, Parameters, format_parameters, get, parse_parameters
 
-__all__ = ["USUAL_URI", "USUAL_USER", "Uri"]
+__all__ = ["USUAL_URI", "USUAL_USER", "Uri", "without_password"]
 
 # What can stand nowhere in a URI: white space and controls are caught by isprintable() and the space here.
 _NEVER: Final = frozenset(' <>"\\^`{|}')
@@ -106,14 +106,14 @@ class Uri(_Parts):
             place = None if digits is None else int(digits)
             return _new(Uri, (scheme, name, None, address, place, () if key is None else ((key, value),), "", ""))
         if not text.isascii() or not text.isprintable() or not _NEVER.isdisjoint(text):
-            raise RemoteProtocolError(f"malformed URI: {visible(_without_password(text))}")
+            raise RemoteProtocolError(f"malformed URI: {visible(without_password(text))}")
         scheme, colon, rest = text.partition(":")
         scheme = scheme.lower()
         if not colon or not rest or not check_escapes(rest):
-            raise RemoteProtocolError(f"malformed URI: {visible(_without_password(text))}")
+            raise RemoteProtocolError(f"malformed URI: {visible(without_password(text))}")
         if scheme not in ("sip", "sips"):
             if not scheme[:1].isalpha() or scheme.strip(_SCHEME_CHARACTERS):
-                raise RemoteProtocolError(f"malformed URI scheme: {visible(_without_password(text))}")
+                raise RemoteProtocolError(f"malformed URI scheme: {visible(without_password(text))}")
             return cls(scheme=scheme, opaque=rest)
         user: str | None = None
         password: str | None = None
@@ -123,11 +123,11 @@ class Uri(_Parts):
             if colon:
                 password = secret
             if not user or "@" in hostpart or (password and not set(";?/:").isdisjoint(password)):
-                raise RemoteProtocolError(f"malformed URI: {visible(_without_password(text))}")
+                raise RemoteProtocolError(f"malformed URI: {visible(without_password(text))}")
             rest = hostpart
         rest, question, headers = rest.partition("?")
         if question and not headers:
-            raise RemoteProtocolError(f"malformed URI headers: {visible(_without_password(text))}")
+            raise RemoteProtocolError(f"malformed URI headers: {visible(without_password(text))}")
         hostport, semicolon, tail = rest.partition(";")
         host, port = parse_host_port(hostport)
         parameters = parse_parameters(";" + tail, "URI") if semicolon else ()
@@ -202,8 +202,8 @@ class Uri(_Parts):
         )
 
 
-def _without_password(text: str) -> str:
-    # Errors quote the URI, and an error ends in a log.
+def without_password(text: str) -> str:
+    """`text` for an error, which ends in a log: what stands where a URI has its password is masked."""
     before, at, after = text.rpartition("@")
     if not at:
         return text

@@ -58,7 +58,9 @@ def write_response(
     first, *others = request.get_all("via") or [""]
     if "," in first:
         first, *rest = split_list(first)
-        others = [*rest, *others]
+        if rest:
+            # In one line, as they came: a line for each would make 60 KiB of 16.
+            others = [",".join(rest), *others]
     if source is not None:
         first = _stamped(request.via, first, source)
     get = request.get

@@ -32,8 +32,12 @@ from sipcore.values import Address
 __all__ = ["INVITE", "NON_INVITE", "ServerState", "ServerTransaction", "ServerTransactions", "ServerTrigger"]
 
 MAX_SERVER_TRANSACTIONS: Final = 32768
-"""Transactions kept at once: 1 000 requests in a second for the 32 s of timer J. Each costs about 1 KiB, so that a
-flood is held to 32 MiB; past it the oldest answer is forgotten first, whose client has most likely received it."""
+"""Transactions kept at once: 1 000 requests in a second for the 32 s of timer J. Each usually costs about 1 KiB; past
+it the oldest answer is forgotten first, whose client has most likely received it."""
+
+MAX_KEPT_BYTES: Final = 67108864
+"""Bytes of all requests and responses that are kept, 2 KiB for each transaction: an answer to 60 KiB of Via is as long,
+and without this bound a flood of such requests would fill 2 GiB."""
 
 INVITE_PATIENCE: Final = 240.0
 """Seconds after which an INVITE is forgotten that the application says nothing about. Proxies give up after a little
@@ -126,6 +130,7 @@ class ServerTransaction:
         "remote",
         "request",
         "response",
+        "size",
         "source",
         "state",
         "status",
@@ -141,6 +146,8 @@ class ServerTransaction:
         self.flow = flow
         self.request: Request | None = request
         """What has to be answered; None after the final response, since thousands may wait for timer J."""
+        self.size = len(bytes(request))
+        """Bytes that are kept of it: the request, then the final response."""
         self.source = source
         self.remote: Address | None = None
         """Where the answer goes on UDP."""
@@ -226,7 +233,18 @@ class ServerTransaction:
 class ServerTransactions:
     """All server transactions of one agent, by the identities of RFC 3261 section 17.2.3."""
 
-    __slots__ = ("_by_identity", "_by_key", "_completed", "_j", "_open", "_slowed_down", "due", "due_key", "host")
+    __slots__ = (
+        "_by_identity",
+        "_by_key",
+        "_bytes",
+        "_completed",
+        "_j",
+        "_open",
+        "_slowed_down",
+        "due",
+        "due_key",
+        "host",
+    )
 
     def __init__(self, host: FlowHost, timing: Timing | None = None) -> None:
         timing = timing or Timing()
@@ -236,6 +254,8 @@ class ServerTransactions:
         self._by_key: dict[_Key, ServerTransaction] = {}
         self._by_identity: dict[_Key, ServerTransaction] = {}
         self._open: dict[int, ServerTransaction] = {}
+        self._bytes = 0
+        """Of all that are kept."""
         self._completed: deque[tuple[float, ServerTransaction]] = deque()
         self.due: float | None = None
         self.due_key = 0
@@ -252,13 +272,15 @@ class ServerTransactions:
             known.step(T.COPY)
             known.repeat()
             return None
-        if len(self._by_key) >= MAX_SERVER_TRANSACTIONS and not self._forget_oldest():
-            self.host.drop("too many requests wait for an answer", flow.id, source)
-            return None
+        while len(self._by_key) >= MAX_SERVER_TRANSACTIONS or self._bytes >= MAX_KEPT_BYTES:
+            if not self._forget_oldest():
+                self.host.drop("too many requests wait for an answer", flow.id, source)
+                return None
         transaction = ServerTransaction(self, key, flow, request, source)
         if source is not None and not flow.reliable:
             transaction.remote = response_target(request, source)
         self._by_key[key] = transaction
+        self._bytes += transaction.size
         self._open[id(request)] = transaction
         return transaction
 
@@ -310,6 +332,8 @@ class ServerTransactions:
         self.host.timers.disarm(transaction)
         self._open.pop(id(transaction.request), None)
         transaction.request = None
+        self._bytes += len(transaction.response) - transaction.size
+        transaction.size = len(transaction.response)
         if transaction.flow.reliable and transaction.steps is NON_INVITE:
             self.end(transaction, T.TIMER_J)
             return
@@ -357,6 +381,8 @@ class ServerTransactions:
         self.host.timers.disarm(transaction)
         if self._by_key.get(transaction._key) is transaction:
             del self._by_key[transaction._key]
+        self._bytes -= transaction.size
+        transaction.size = 0
         if transaction.identity is not None:
             del self._by_identity[transaction.identity]
         if transaction.request is not None:

@@ -290,3 +290,25 @@ def test_the_short_way_is_taken() -> None:
     """Else the law above would compare a thing with itself."""
     with patch("sipcore.auth.challenge.parse_schemes", side_effect=AssertionError):
         assert len(parse_challenges(TWO, proxy=False)) == 2
+
+
+@pytest.mark.parametrize("text", ["true", "TRUE", "True", '"TRUE"'])
+def test_userhash_and_stale_in_any_case(text: str) -> None:
+    challenge = one(f'Digest realm="r", nonce="n", stale={text}, userhash={text}')
+    assert (challenge.stale, challenge.userhash) == (True, True)
+
+
+@pytest.mark.parametrize("text", ["ISO-8859-1", "UTF8", '"x"'])
+def test_there_is_one_charset(text: str) -> None:
+    assert one(f'Digest realm="r", nonce="n", charset={text}').charset is None
+    assert one('Digest realm="r", nonce="n", charset=utf-8').charset == "UTF-8"
+
+
+@pytest.mark.parametrize("filler", ["a", "é", "😀", r"\a"])
+def test_what_is_kept_of_a_challenge_is_bounded_in_bytes(filler: str) -> None:
+    """A session keeps its challenge for as long as the registration lives, and every request carries it back."""
+    text = filler * (4000 // len(filler))
+    assert parse(f'Digest realm="{text}", nonce="{text}", opaque="{text}"') == ()
+    most = MAX_VALUE // 4 // max(1, len(filler.encode()))
+    (kept,) = parse(f'Digest realm="{filler * (most // 4)}", nonce="{filler * (most // 4)}"')
+    assert len(f"{kept.realm}{kept.nonce}".encode()) <= MAX_VALUE

@@ -19,7 +19,8 @@ from sipcore.auth import (
     parse_challenges,
 )
 from sipcore.auth.client import MAX_SESSIONS, REUSE_FAILURES
-from sipcore.auth.digest import MAX_NC
+from sipcore.auth.computation import a2_hash, response
+from sipcore.auth.digest import MAX_NC, DigestSession
 from sipcore.auth.fields import parse_schemes
 from sipcore.values import Secret
 
@@ -292,6 +293,11 @@ def test_the_number_of_realms_is_bounded(client: Client) -> None:
     assert [session.challenge.realm for session in client.auth.sessions] == ["p3", "p4", "p5", "p6"]
 
 
+def test_the_number_of_realms_of_one_response_is_bounded(client: Client) -> None:
+    assert client.challenged("", [digest("n", realm=f"p{number}") for number in range(MAX_SESSIONS + 2)]).new
+    assert [fields["realm"] for _, fields in client.again()] == ["p2", "p3", "p4", "p5"]
+
+
 def test_a_changed_password_or_algorithm_is_new_even_for_the_same_nonce(client: Client) -> None:
     client.challenged(digest("n1"))
     client.again()
@@ -346,3 +352,23 @@ def test_the_rfc_2069_form_counts_inside_so_that_reuse_is_learned(client: Client
     client.accepted()
     assert len(client.first()) == 1
     assert client.challenged(digest("n2", qop=False)) == AuthVerdict(Verdict.NEW)
+
+
+def test_the_info_of_a_proxy_proves_nothing_for_the_registrar(client: Client) -> None:
+    """Wrong is wrong, whatever the other header says, and of several proxies the header is the last one's."""
+    client.challenged(digest("n1"), [digest("p1", realm="p"), digest("q1", realm="q")])
+    client.again()
+    right = [_rspauth(session) for session in client.auth.sessions]
+    assert client.auth.succeeded('rspauth="00"', right[2], uri=URI) is InfoResult.WRONG
+    assert client.auth.succeeded(right[0], right[2], uri=URI) is InfoResult.OK
+    assert client.auth.succeeded(right[0], "qop=auth", uri=URI) is InfoResult.OK
+    assert client.auth.succeeded("qop=auth", right[2], uri=URI) is InfoResult.OK
+    assert client.auth.succeeded(right[0], right[1], uri=URI) is InfoResult.WRONG
+
+
+def _rspauth(session: DigestSession) -> str:
+    assert session.qop == "auth"
+    ha1 = ALICE.ha1_for(session.algorithm, session.challenge.realm)
+    a2 = a2_hash(session.algorithm, "", URI, "auth", b"")
+    text = response(session.algorithm, ha1, session.nonce, f"{session.nc:08x}", session.cnonce, "auth", a2)
+    return f'rspauth="{text}"'

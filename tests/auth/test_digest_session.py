@@ -360,3 +360,48 @@ def test_what_is_new_information() -> None:
     assert is_new_information(same._replace(nonce="n2"), made)
     made.sent = False
     assert is_new_information(same, made), "the last request carried no answer"
+
+
+@pytest.mark.parametrize(
+    ("text", "proxy", "fits"),
+    [
+        ('realm="r", nonce="n2", algorithm=MD5, qop="auth-int"', False, True),
+        ('realm="r", nonce="n2", algorithm=MD5, qop="auth", charset=UTF-8', False, False),
+        ('realm="r", nonce="n2", algorithm=MD5, qop="auth"', True, False),
+        ('realm="R", nonce="n2", algorithm=MD5, qop="auth"', False, False),
+        ('realm="r", nonce="n2", algorithm=MD5-sess, qop="auth"', False, False),
+    ],
+)
+def test_a_session_takes_only_what_leaves_its_ha1_as_it_is(text: str, proxy: bool, fits: bool) -> None:
+    (choice,), _ = choose(parse_challenges([f"Digest {text}"], proxy=proxy), [ALICE])
+    assert session().fits(choice) is fits
+
+
+def test_an_ascii_name_has_the_short_form_whatever_else_is_not_ascii() -> None:
+    made = session('realm="r\u00e4", nonce="n", algorithm=MD5, qop="auth", charset=UTF-8')
+    assert ask(made).startswith('Digest username="alice", realm="r\u00e4", nonce="n", uri=')
+
+
+def test_a_challenge_behind_a_nextnonce_is_answered_as_one_that_was_asked() -> None:
+    made = session()
+    ask(made)
+    made.note_authentication_info('nextnonce="n2"', uri=URI)
+    ask(made)
+    assert made.reused
+    asked = parse_challenges(['Digest realm="r", nonce="n3", algorithm=MD5, qop="auth"'], proxy=False)
+    (choice,), _ = choose(asked, [ALICE])
+    made.renew(choice)
+    ask(made)
+    assert not made.reused
+
+
+@pytest.mark.parametrize("form", ["08x", "08X"])
+def test_the_nc_of_an_info_is_a_number_in_any_case(form: str) -> None:
+    made = session()
+    for _ in range(10):
+        ask(made)
+    a2 = a2_hash(made.algorithm, "", URI, "auth", b"")
+    ha1 = ALICE.ha1_for(made.algorithm, "r")
+    right = response(made.algorithm, ha1, "n1", "0000000a", made.cnonce, "auth", a2)
+    info = f'rspauth="{right}", nc={made.nc:{form}}'
+    assert made.note_authentication_info(info, uri=URI) is InfoResult.OK

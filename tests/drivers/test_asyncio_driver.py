@@ -140,8 +140,13 @@ class TestAsyncio(Contract):
                 finally:
                     after.update(contacts=server.contacts(account), state=registration.status.state)
 
-        with pytest.raises(KeyboardInterrupt):
-            asyncio.run(main())
+        # A shell's background job starts with SIGINT ignored, and then nothing would ever interrupt.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                asyncio.run(main())
+        finally:
+            signal.signal(signal.SIGINT, before)
         assert after == {"contacts": [], "state": State.STOPPED}
 
     def test_a_loop_that_ends_without_its_tasks_leaves_nothing(self) -> None:

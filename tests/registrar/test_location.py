@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,11 +12,27 @@ from hypothesis import strategies as st
 from sipcore.registrar import Location, location
 from sipcore.registrar.location import Change, Update
 from sipcore.syntax.addresses import NameAddr
+from sipcore.syntax.uri import Uri
 from sipcore.timers import Timers
 
 
 def change(uri: str, granted: int = 3600, parameters: tuple[tuple[str, str | None], ...] = ()) -> Change:
     return Change(NameAddr(None, uri, parameters), granted)
+
+
+@contextmanager
+def counted() -> Iterator[list[Uri]]:
+    """The URIs that others are compared with."""
+    calls: list[Uri] = []
+    equivalent = Uri.equivalent
+
+    def count(one: Uri, other: Uri) -> bool:
+        calls.append(other)
+        return equivalent(one, other)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Uri, "equivalent", count)
+        yield calls
 
 
 class Bench:
@@ -53,6 +72,47 @@ def test_the_other_bindings_stay_when_one_lapses() -> None:
     assert bench.timers.next() == 100.0
     bench.run(100.0)
     assert len(bench.location) == 0
+
+
+def test_what_one_request_may_have_compared_is_bounded() -> None:
+    """64 contacts of a short request against ten stored ones that are equivalent but for their last parameter."""
+    bench = Bench()
+    long = ";".join([f"p{number}=%41%42%43" for number in range(60)])
+    stored = [change(f"sip:a@h;q={number};{long}") for number in range(10)]
+    for item in stored:
+        assert bench.location.update("a@h", [item], "c", 1, 0.0, max_contacts=10) is Update.DONE
+    before = bench.location.bindings("a@h", 0.0)
+    for granted in (0, 3600):
+        many = [change(f"sip:a@h;q=x{number}", granted) for number in range(64)]
+        with counted() as calls:
+            assert bench.location.update("a@h", many, "d", 1, 0.0, max_contacts=10) is Update.TOO_MANY_CONTACTS
+        assert len(calls) < 300
+        assert bench.location.bindings("a@h", 0.0) == before
+    # Whoever moves an address, and names the six that it may still have, is below it with ten stored ones of 600.
+    bench = Bench()
+    for number in range(10):
+        bench.location.update("a@h", [change(f"sip:{number:0596}@h")], "c", 1, 0.0, max_contacts=10)
+    moved = [change(f"sip:x{number:0595}@h", 0) for number in range(6)]
+    new = change(f"sip:%30{0:0595}@h")
+    assert bench.location.update("a@h", [*moved, new], "d", 1, 0.0, max_contacts=10) is Update.DONE
+    assert new.contact.uri_text in [binding.uri for binding in bench.location.bindings("a@h", 0.0)]
+
+
+def test_an_equivalent_contact_is_found_at_its_place_after_others_went_and_came() -> None:
+    """The parsed URIs stay beside their bindings."""
+    bench = Bench()
+    bench.update("a@h", change("sip:a@h"), change("sip:b@h"), change("sip:c@h"))
+    assert bench.update(
+        "a@h",
+        *[change("sip:%61@h", 0), change("sip:%63@H"), change("sip:d@h"), change("sip:%64@h", 60)],
+        *[change("sip:%62@h"), change("sip:%43@h", 0)],
+        cseq=2,
+    ) is Update.DONE
+    assert [(binding.uri, binding.expires_at) for binding in bench.location.bindings("a@h", 0.0)] == [
+        ("sip:%62@h", 3600.0),
+        ("sip:%63@H", 3600.0),
+        ("sip:%64@h", 60.0),
+    ]
 
 
 def test_a_refresh_moves_no_timer_and_an_earlier_end_does() -> None:

@@ -352,6 +352,17 @@ def test_what_is_remembered_for_speed_is_bounded(monkeypatch: pytest.MonkeyPatch
     assert len(line.registrar._rules._credentials) <= 3
 
 
+def test_long_addresses_are_not_remembered() -> None:
+    """Else strangers, whose requests are only challenged, could fill gigabytes with them."""
+    line = Line(RegistrarPolicy(algorithms=(Algorithm.MD5,)), {"alice": "secret"})
+    for number in range(3):
+        data = request(branch=f"z9hG4bK{number}", user=f"{'a' * 128}{number}")
+        line.ask(data.replace(b"REGISTER sip:", b"REGISTER sip:%s%d@" % (b"a" * 128, number)))
+    assert (line.registrar._rules._aors, line.registrar._rules._uris) == ({}, {})
+    line.ask(request(branch="z9hG4bK9", user="alice"))
+    assert len(line.registrar._rules._aors) == len(line.registrar._rules._uris) == 1
+
+
 def test_the_same_inputs_give_the_same_bytes() -> None:
     def run() -> list[Command | Event]:
         line = Line(RegistrarPolicy(), {"alice": "secret"})

@@ -544,6 +544,21 @@ def test_what_is_kept_has_a_bound(bench: Bench) -> None:
     assert bench.bindings() == before
 
 
+def test_what_is_kept_is_counted_as_wide_as_it_is_in_memory_and_on_the_wire(bench: Bench) -> None:
+    """One character beyond ASCII makes four bytes of each in memory; a list of ten such bindings filled no datagram."""
+    for text, status in (("x" * 4000, 200), ("x" * 900 + "\U0001f600", 200), ("x" * 1100 + "\U0001f600", 400)):
+        assert bench.register(f'<sip:a@pc>;n="{text}"').status == status, text[-2:]
+    assert bench.register("<sip:a@pc>", more=f"Path: <sip:p@{'x' * 1100}>;n=\u00e4\r\n").status == 400
+
+
+def test_a_call_id_is_kept_with_each_binding_and_has_a_bound_of_its_own(bench: Bench) -> None:
+    assert bench.register("<sip:a@pc>", call_id="c" * 1024).status == 200
+    answer = bench.register("<sip:b@pc>", call_id="c" * 1025)
+    assert (answer.status, answer.reason) == (400, "Call-ID Too Long")
+    assert bench.uris() == ["sip:a@pc"]
+    assert bench.register(call_id="c" * 1025).status == 200, "a question leaves nothing behind"
+
+
 @pytest.mark.requirement("RFC4475-3.1.2.13-01")
 def test_regbadct_a_question_mark_without_brackets_is_400(bench: Bench) -> None:
     assert bench.register("sip:user@example.com?Route=%3Csip:sip.example.com%3E").status == 400

@@ -61,6 +61,11 @@ def test_ours_is_third_of_four_and_spelled_otherwise() -> None:
     )
 
 
+def test_of_a_foreign_uri_no_more_is_kept_than_is_shown() -> None:
+    grant = read("<sip:bob@host.example>;expires=2", f"<sip:{'x' * 9000}\U0001f600@h>;expires=2", "y" * 9000)
+    assert [len(other.uri) for other in grant.others] == [len("sip:bob@host.example"), 201, 201]
+
+
 @pytest.mark.requirement("RFC3261-10.2.4-07")
 def test_two_devices_behind_one_address_are_not_mistaken_for_each_other() -> None:
     grant = read("<sip:alice@192.0.2.9:5063>;expires=60", "<sip:alice@192.0.2.9:5064>;expires=60")

@@ -168,3 +168,9 @@ def test_whatever_is_left_makes_a_response_that_can_be_read(edits: list[tuple[in
         response = parse_message(bytes(make_response(request, 400, to_tag="x")))
         assert isinstance(response, Response)
         assert {name.lower() for name, _ in response.headers} <= {*NEEDED, "content-length"}
+
+
+@pytest.mark.parametrize("cut", ["CSeq: 1 OPTI", "CSeq: 1 OPTIONS", "CSeq: 1 OPTIONS\r"])
+def test_a_line_that_was_cut_off_does_not_count(cut: str) -> None:
+    request = salvaged(f"OPTIONS sip:a@h SIP/2.0\r\nVia: {VIA}\r\nFrom: <sip:a@h>;tag=1\r\n{cut}".encode())
+    assert [name for name, _ in request.headers] == ["Via", "From", "Content-Length"]

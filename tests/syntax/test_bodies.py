@@ -192,6 +192,7 @@ def test_what_a_part_is_when_it_does_not_say() -> None:
 def test_what_a_part_says() -> None:
     said = part(TEXT, ("CONTENT-ID", "<a@h>"), ("content-disposition", "Signal"), ("Content-Transfer-Encoding", "8BIT"))
     assert (said.content_disposition.type, said.content_id, said.encoded) == ("signal", "a@h", False)
+    assert [part(("Content-ID", text)).content_id for text in ("<a@h", "a@h>", "<")] == ["<a@h", "a@h>", "<"]
     assert part(("Content-Transfer-Encoding", "base64")).encoded
     assert part(("Content-Encoding", "gzip")).encoded
 

@@ -77,6 +77,12 @@ def test_what_cannot_be_cut_ends_the_stream_behind_what_came_before(data: bytes)
     assert cut(*bytewise(EMPTY + data + EMPTY)) == (items, error)
 
 
+def test_what_is_no_line_end_is_refused_as_soon_as_it_shows() -> None:
+    assert cut(b"\r") == ([], None)
+    assert cut(b"\rX")[1] is not None
+    assert cut(b"\r\n\rX") == ([KeepAlive.PONG], cut(b"\rX")[1])
+
+
 def test_a_dead_stream_takes_nothing_more() -> None:
     framer = StreamFramer()
     assert framer.receive(BAD[0]) == []

@@ -489,6 +489,8 @@ def test_malformed_cseqs(text: str) -> None:
         ("120 (I'm in a meeting)", 120),
         (r"120 (busy (until \) noon));duration=60", 120),
         ("120(" + "(" * 10_000, 120),
+        ("\t120\t(busy)", 120),
+        ("120\t;duration=3600", 120),
         ("99999999999", 2**32 - 1),
         ("0", 0),
         ("abc", None),
@@ -551,3 +553,19 @@ def test_values_have_a_parse_of_their_own() -> None:
 def test_what_a_contact_says_of_itself(text: str, expires: int | None, q: int | None) -> None:
     address = NameAddr.parse(text)
     assert (address.expires, address.q) == (expires, q)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<sip:alice:hunter2@h",
+        "sip:alice:hunter2@h?x",
+        '"x <sip:alice:hunter2@h>',
+        'x" <sip:alice:hunter2@h>',
+        "<sip:a:hunter2@h b>",
+    ],
+)
+def test_an_error_does_not_quote_a_password(text: str) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        parse_name_addr(text)
+    assert "hunter2" not in str(caught.value)

@@ -255,3 +255,10 @@ def test_a_body_that_looks_like_headers(body: bytes) -> None:
 def test_a_content_length_that_is_malformed_contradictory_or_too_large(line: str) -> None:
     with pytest.raises(RemoteProtocolError):
         parse_message(lines("SIP/2.0 200 OK", line))
+
+
+@pytest.mark.parametrize("start", ["SIP/2.0 200 OK: yes", "SIP/2.0 200 OK", "OPTIONS sip:a@h SIP/2.0"])
+def test_the_start_line_is_never_folded(start: str) -> None:
+    """Not even when it looks like a header."""
+    with pytest.raises(RemoteProtocolError, match="continues no header"):
+        parse_message(f"{start}\r\n more\r\nCall-ID: a\r\n\r\n".encode())

@@ -140,6 +140,7 @@ def test_a_built_message_is_edited_like_a_received_one() -> None:
     ("name", "value"),
     [
         ("X", "a\r\nEvil: 1"),
+        ("Evil: 1\r\nX", "a"),
         ("X\r\nY", "a"),
         ("X Y", "a"),
         ("", "a"),
@@ -338,7 +339,10 @@ def test_a_line_is_added_in_front_or_behind(data: bytes) -> None:
     assert bytes(message) == data
 
 
-@pytest.mark.parametrize(("name", "value"), [("X", "a\r\nEvil: 1"), ("X Y", "a"), ("Content-Length", "5"), ("l", "5")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("X", "a\r\nEvil: 1"), ("Evil: 1\r\nX", "a"), ("X Y", "a"), ("Content-Length", "5"), ("l", "5")],
+)
 def test_what_is_no_header_is_not_added(name: str, value: str) -> None:
     with pytest.raises(LocalProtocolError):
         parse_message(ONE).with_added(name, value)

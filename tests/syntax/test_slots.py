@@ -186,3 +186,18 @@ def test_no_slot_lets_a_line_end_through(text: str) -> None:
             assert not any(character < " " or "\x7f" <= character <= "\x9f" for character in value)
             assert not set("\u2028\u2029") & set(value)
             value.encode()
+
+
+def test_a_list_of_words_is_as_long_as_it_is_written() -> None:
+    """Each word but the last has a comma and a space behind it."""
+    many = ("A",) * (slots.MAX_VALUE // 3)
+    assert slots.methods(many) == many
+    with pytest.raises(slots.SlotError):
+        slots.methods((*many, "A"))
+
+
+@pytest.mark.parametrize("text", [";a=[", ";a=[]", ";a=[::1", ";a=[x]"])
+def test_a_bracket_is_an_address_or_nothing(text: str) -> None:
+    assert slots.contact_header_parameters(";a=[::1]") == (("a", "[::1]"),)
+    with pytest.raises(slots.SlotError):
+        slots.contact_header_parameters(text)

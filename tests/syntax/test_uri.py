@@ -247,3 +247,20 @@ def test_an_error_invents_no_password(text: str) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         Uri.parse(text)
     assert str(caught.value).endswith(f": {text}")
+
+
+@pytest.mark.parametrize("text", ["sip::hunter2@h", "sip:a:hunter2:x@h", "SIPS:a:hunter2/@h"])
+def test_what_may_be_a_password_is_in_no_error(text: str) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        Uri.parse(text)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["sip:", "tel:", "http:"])
+def test_a_scheme_alone_is_no_uri(text: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        Uri.parse(text)
+
+
+def test_without_its_user_a_uri_has_no_password() -> None:
+    assert Uri.parse("sip:a:b@h:5070;lr?x=y").without_user() == Uri.parse("sip:h:5070;lr?x=y")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
-from sipcore.syntax import CSeq, StreamFramer, parse_message
+from sipcore.syntax import CSeq, StreamFramer, framing, parse_message
 from sipcore.testing import Mutant, Violation, examine, mutant
 from sipcore.testing.mutation import SIP, Base, Corpus, delivery, examination, examine_all
 from sipcore.testing.mutation.__main__ import SHOWN, main
@@ -142,6 +144,15 @@ def test_a_datagram_that_differs_from_the_stream_is_found() -> None:
         check_datagram(GOOD, deliver([GOOD.replace(b"Content-Length: 0", b"Content-Length: x")], accepted=True))
 
 
+def test_a_stream_that_goes_on_behind_two_lengths_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it cuts out is refused as the datagram is, but what it cuts out next is not what others see there."""
+    twice = GOOD.replace(b"Content-Length: 0", b"Content-Length: 0\r\nContent-Length: 5")
+    examine(numbered(twice))
+    monkeypatch.setattr(framing, "_content_length", lambda head: 0)
+    with pytest.raises(Violation, match="says nothing"):
+        examine(numbered(twice))
+
+
 def test_an_error_that_is_not_documented_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sipcore.syntax.message.parse_cseq", lambda text: CSeq(int(text.split()[0]), "X"))
     result = examine_all([numbered(GOOD), numbered(GOOD.replace(b"4711", b"4711x"))])
@@ -161,6 +172,25 @@ def test_time_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(result.failed) >= 1
     assert "ms of CPU" in str(result.failed[0][1])
     assert str(result.failed[-1][0]) == result.slowest_case
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer of CPU time")
+def test_what_never_ends_is_named_like_all_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One case hangs in Python code, the other within a regular expression."""
+
+    def hang(data: bytes) -> None:
+        while b"4712" in data:
+            pass
+        re.fullmatch(b"(?:a+)+b", data[data.find(b"aaa") :])
+
+    monkeypatch.setattr(examination, "MAX_PATIENCE", 0.05)
+    monkeypatch.setattr(examination, "read_message", lambda message: hang(bytes(message)))
+    handler = signal.getsignal(signal.SIGVTALRM)
+    cases = [numbered(GOOD.replace(b"4711", number)) for number in (b"4711", b"4712", b"4713")]
+    cases.append(numbered(GOOD.replace(b"Content-Length: 0", b"Content-Length: 50") + b"a" * 50))
+    result = examine_all(cases)
+    assert [case for case, error in result.failed if "given up" in str(error)] == [cases[1], cases[3]]
+    assert signal.getsignal(signal.SIGVTALRM) == handler
 
 
 # --- the command line ------------------------------------------------------------------------------------------------

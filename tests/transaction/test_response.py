@@ -94,6 +94,14 @@ def test_the_top_via_is_told_where_the_request_came_from(via: str, written: str)
     assert joined.values("via") == [written, "SIP/2.0/UDP next;rport;branch=2"]
 
 
+def test_a_list_of_vias_does_not_grow() -> None:
+    """A line for each of its values would make an answer four times as long as the request."""
+    asked = request("SIP/2.0/UDP 192.0.2.7" + ",v" * 5000, "SIP/2.0/UDP last")
+    answer = write_response(asked, 200, SOURCE)
+    assert len(answer) < len(bytes(asked)) + 100
+    assert parsed(answer).values("via") == asked.values("via")
+
+
 def test_an_ipv6_source_is_written_without_brackets_and_zone() -> None:
     written = parsed(write_response(request("SIP/2.0/UDP [fe80::1];rport"), 200, ("fe80::2%eth0", 5070)))
     assert written.get("via") == "SIP/2.0/UDP [fe80::1];rport=5070;received=fe80::2"

@@ -518,6 +518,25 @@ def test_when_all_wait_a_new_one_is_dropped_with_its_cause(bench: Bench, monkeyp
     assert bench.dropped == ["too many requests wait for an answer"]
 
 
+def test_what_is_kept_is_bounded_in_bytes_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer is as long as the Via of its request; thousands of them would fill gigabytes."""
+    vias = [f"SIP/2.0/UDP pc.example;branch=z9hG4bK{number};x={'x' * 1000}" for number in range(9)]
+    monkeypatch.setattr(server, "MAX_KEPT_BYTES", 5000)
+    for via in vias:
+        bench.answer(bench.take(0.0, request(via=via)), 200, 0.0)
+        assert len(bench.table) <= 5
+    assert len(bench.table) == 5
+    assert bench.take(0.1, request(via=vias[-1])) is None, "the latest answers are kept"
+    assert bench.take(0.1, request(via=vias[0])) is not None
+    # Those that wait for an answer count as well, and none of them is forgotten.
+    waiting = [bench.take(0.2, request(via=via.replace("z9hG4bK", "z9hG4bKw"))) for via in vias]
+    assert [one is not None for one in waiting] == [True] * 4 + [False] * 5
+    bench.sent()
+    assert bench.dropped == ["too many requests wait for an answer"]
+    bench.sent(until=100.0)
+    assert len(bench.table) == bench.table._bytes == 0
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["request", "answer", "wait"]),

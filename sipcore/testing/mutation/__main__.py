@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
-import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def main(given: Sequence[str] | None = None) -> int:
 def _show(case: Mutant) -> None:
     print(case)
     # Not by splitlines: a bare CR is to be seen within its line.
-    for line in re.findall(rb"[^\n]*\n|[^\n]+", case.data):
+    for line in io.BytesIO(case.data):
         more = len(line) - SHOWN
         print(" ", repr(line[:SHOWN])[2:-1], *([f"... and {more} bytes more"] if more > 0 else []))
     print(f"{len(case.data)} bytes")

@@ -104,6 +104,9 @@ def check_datagram(data: bytes, stream: Delivered) -> None:
         first = messages[0]
         if (cut_out := outcome(lambda: parse_message(first))) != datagram:
             raise Violation(f"one datagram: {datagram!r}; the first of a stream: {cut_out!r}")
+        if isinstance(datagram, str) and datagram.startswith(_UNSURE_LENGTH):
+            # Both refuse what was cut out; what the stream has cut out next is another message to another reader.
+            raise Violation("the stream goes on behind a Content-Length that says nothing")
     elif stream.error is None:
         if not refused:
             raise Violation("the stream waits for more, and the datagram is taken")
@@ -112,6 +115,7 @@ def check_datagram(data: bytes, stream: Delivered) -> None:
 
 
 _NO_LENGTH = "RemoteProtocolError: no Content-Length on a stream"
+_UNSURE_LENGTH = "RemoteProtocolError 400: malformed or contradictory Content-Length"
 
 
 def _content_length(data: bytes) -> int | None:

@@ -15,6 +15,7 @@ from sipcore.testing.mutation.bases import SIP_BASES
 from sipcore.testing.mutation.corpus import Mutant
 from sipcore.testing.mutation.delivery import check_datagram, check_stream
 from sipcore.testing.mutation.dice import Dice
+from sipcore.testing.mutation.patience import MAX_PATIENCE, limited
 from sipcore.testing.mutation.reading import Violation, read_message, read_refused, read_text
 
 __all__ = ["MAX_CPU", "Examination", "examine", "examine_all"]
@@ -51,14 +52,16 @@ class Examination:
 
 
 def examine_all(mutants: Iterable[Mutant], *, stop_after: int = 10) -> Examination:
-    """Examine them one after the other; give up after so many failures. Time counts as failure, too."""
+    """Examine them one after the other; give up after so many failures. Time counts as failure, too, and what does
+    not end is ended."""
     result = Examination()
     _known_values()  # Not at the expense of the first case.
     for mutant in mutants:
         result.cases += 1
         began = process_time()
         try:
-            result.became[examine(mutant)] += 1
+            with limited(MAX_PATIENCE):
+                result.became[examine(mutant)] += 1
         except Exception as error:
             result.failed.append((mutant, error))
         spent = process_time() - began
