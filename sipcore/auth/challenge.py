@@ -85,10 +85,10 @@ def parse_challenges(values: Sequence[str], *, proxy: bool) -> tuple[Challenge, 
     """
     found: list[Challenge] = []
     for value in values:
-        usual = _usual_digest(value)
+        usual = _usual_digest(value) if len(value) <= MAX_VALUE and value.isascii() else None
         if usual is not None:
             realm, nonce, opaque, algorithm, offered, stale, domain, charset, userhash = usual.groups()
-            if realm is not None and nonce is not None and size(value) <= MAX_VALUE and len(found) < MAX_CHALLENGES:
+            if realm is not None and nonce is not None and len(found) < MAX_CHALLENGES:
                 found.append(
                     _new(
                         Challenge,

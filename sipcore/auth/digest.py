@@ -166,7 +166,7 @@ class DigestSession:
         algorithm = self.algorithm
         qop = self.qop
         a2 = a2_hash(algorithm, method, uri, qop, body)
-        address = f'"{uri}"' if _plain(uri) else quote(uri)
+        address = f'"{uri}"' if '"' not in uri and "\\" not in uri and uri.isprintable() else quote(uri)
         userhash = ", userhash=true" if self.userhash else ""
         if qop is None:
             text = response(algorithm, self._key, self.nonce, "", "", None, a2)

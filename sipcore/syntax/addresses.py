@@ -195,18 +195,19 @@ def parse_contacts(values: Sequence[str]) -> tuple[NameAddr, ...] | Star:
 
     Raises `RemoteProtocolError`, also when the star is not alone, and `LimitExceeded` above `MAX_CONTACTS`.
     """
-    if not values:
-        return ()
-    items: Sequence[str] = values
     together = "".join(values)
-    # One address in each line, as nearly always, needs no closer look; what begins with white space may have none.
-    if "," in together or "*" in together or min(values) < "!":
-        items = [item for value in values for item in split_list(value)]
-        if items == ["*"]:
-            return STAR
+    if "," not in together and "*" not in together and len(values) <= MAX_CONTACTS:
+        # One address in each line, as nearly always.
+        try:
+            return tuple(map(parse_name_addr, values))
+        except RemoteProtocolError:
+            pass  # A line may be empty; what else is wrong is said below.
+    items = [item for value in values for item in split_list(value)]
+    if items == ["*"]:
+        return STAR
     if len(items) > MAX_CONTACTS:
         raise LimitExceeded(f"more than {MAX_CONTACTS} contacts")
-    return tuple([parse_name_addr(item) for item in items])
+    return tuple(map(parse_name_addr, items))
 
 
 # An address as nearly all are: what does not fit is looked at more closely.

@@ -14,7 +14,7 @@ from sipcore.syntax import slots
 from sipcore.syntax.addresses import NameAddr, Star, parse_contacts, parse_tagged
 from sipcore.syntax.grammar import is_token, split_list, stray_nul, visible
 from sipcore.syntax.headers import CSeq, parse_cseq, parse_expires, parse_retry_after
-from sipcore.syntax.names import USUAL_NAMES, header_key, usual_name
+from sipcore.syntax.names import LONG_NAMES, USUAL_NAMES, header_key, usual_name
 from sipcore.syntax.optional import OptionalHeaders
 from sipcore.syntax.reasons import REASONS, reason_phrase
 from sipcore.syntax.splitting import (
@@ -145,8 +145,7 @@ class Message(OptionalHeaders):
         """The value of the first line of that name, or None."""
         value = (self._index or self._indexed()).get(name)
         if value is None:
-            key = header_key(name)
-            return None if key == name else self.get(key)
+            return None if name in LONG_NAMES or (key := header_key(name)) == name else self.get(key)
         return (value if isinstance(value, str) else value[0]).strip(" \t")
 
     def once(self, name: str) -> str | None:
@@ -163,8 +162,7 @@ class Message(OptionalHeaders):
         """The value of each line of that name, in order, unsplit."""
         value = (self._index or self._indexed()).get(name)
         if value is None:
-            key = header_key(name)
-            return [] if key == name else self.get_all(key)
+            return [] if name in LONG_NAMES or (key := header_key(name)) == name else self.get_all(key)
         return [value.strip(" \t")] if isinstance(value, str) else [item.strip(" \t") for item in value]
 
     def values(self, name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["COMPACT_FORMS", "USUAL_NAMES", "header_key", "usual_name"]
+__all__ = ["COMPACT_FORMS", "LONG_NAMES", "USUAL_NAMES", "header_key", "usual_name"]
 
 COMPACT_FORMS: Final = {
     "a": "accept-contact",  # RFC 3841
@@ -47,6 +47,9 @@ _USUAL: Final = (
 )
 # fmt: on
 
+LONG_NAMES: Final = {name.lower(): name for name in _USUAL}
+"""Each usual long name, in lower case, and how the RFCs write it."""
+
 USUAL_NAMES: Final = {
     **{name: name.lower() for name in _USUAL},
     **{name.lower(): name.lower() for name in _USUAL},
@@ -62,10 +65,9 @@ USUAL_NAMES: Final = {
 
 def usual_name(key: str) -> str:
     """How the header of that key is written in the RFCs; an unknown one as it stands."""
-    return _WRITTEN.get(key, key)
+    return LONG_NAMES.get(key, key)
 
 
-_WRITTEN: Final = {name.lower(): name for name in _USUAL}
 
 
 def header_key(name: str) -> str:
