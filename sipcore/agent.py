@@ -24,7 +24,7 @@ from sipcore.registration.view import view
 from sipcore.syntax.message import Request, Response
 from sipcore.syntax.uri import Uri
 from sipcore.transaction import mismatch
-from sipcore.values import Address, Cause, State, Status
+from sipcore.values import Address, Cause, Phase, State, Status
 
 __all__ = ["Snapshot", "UserAgent"]
 
@@ -375,10 +375,17 @@ class UserAgent(Endpoint):
         for old in tuple(self._former.get(registration.name, ())):
             if old.successor is not None:
                 old.successor = None
-                if registration.same_binding(old):
+                # A removal that is under way may still meet the new binding: its end is waited for.
+                if registration.same_binding(old) and old.phase is not Phase.REMOVING:
                     old.supersede(now)
                 elif old.exchange is None:
                     old.remove(now)
+
+    def emptied(self, registration: Registration, now: float) -> None:
+        """Its `Contact: *` may have met the binding of the one that has its name now, which then registers again."""
+        heir = self._registrations.get(registration.account.name)
+        if heir is not None and heir.same_address_of_record(registration):
+            heir.listener_changed(now)
 
     def stopped(self, registration: Registration, now: float) -> None:
         """Forget a registration that has nothing left to do."""
@@ -424,9 +431,13 @@ class UserAgent(Endpoint):
                 if not former:
                     self._former.pop(name, None)
                 self._leaving.pop(item, None)
+                if old is not None and old is not item:
+                    old.lose_name()
                 self._registrations[name] = item
                 item.revive(account, now)
                 return item
+        if old is not None:
+            old.lose_name()
         registration = Registration(self, account, now)
         self._registrations[name] = registration
         remembered = self._snapshot.pop(account.name, None)

@@ -50,7 +50,7 @@ class Registered(Event):
 
     name: str
     expires: float
-    """For how long, in seconds from now."""
+    """For how long, in seconds; they count from when the request left, since the registrar had it no earlier."""
     refreshed: bool
     """True when the binding stood before."""
     assumed: bool

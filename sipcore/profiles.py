@@ -199,6 +199,10 @@ class Profile:
     provisional_restarts_copies: bool
     """A 1xx puts the next copy T2 away (PJSIP); otherwise the copy that is due next is still sent in its time (RFC 3261
     section 17.1.2.2)."""
+    reopens_connections: bool
+    """A request whose connection ends is sent once more over a new one to the same address, when the server had
+    answered another of the same attempt over it: some hang up after each answer, also after a challenge. Otherwise that
+    is a failed target."""
     bare_aor: bool
     """From and To lose the port and the parameters of the AOR (RFC 3261 section 19.1.1, table 1); otherwise they carry
     it as written."""
@@ -272,6 +276,7 @@ SIPCORE = Profile(
     auth=SIPCORE_POLICY,
     tag_per_attempt=False,
     provisional_restarts_copies=False,
+    reopens_connections=True,
     bare_aor=True,
     userless_request_uri=True,
     max_forwards_first=True,
@@ -313,6 +318,7 @@ ASTERISK = Profile(
     auth=ASTERISK_POLICY,
     tag_per_attempt=True,
     provisional_restarts_copies=True,
+    reopens_connections=False,
     bare_aor=False,
     userless_request_uri=False,
     max_forwards_first=False,
@@ -344,6 +350,7 @@ JSSIP = Profile(
     auth=JSSIP_POLICY,
     tag_per_attempt=True,
     provisional_restarts_copies=False,
+    reopens_connections=False,
     bare_aor=True,
     userless_request_uri=True,
     max_forwards_first=True,

@@ -11,8 +11,9 @@ from typing import Protocol
 
 __all__ = ["Timed", "Timers"]
 
-_COMPACT_MINIMUM = 1024
-"""Below this many dead entries the heap is not rebuilt: the cost would not pay."""
+_COMPACT_MINIMUM = 64
+"""Below this many dead entries the heap is not rebuilt. Rebuilding costs what burying half of its entries has saved, so
+this is low enough that a small agent keeps nothing of long ago, and high enough that a few entries are left alone."""
 
 
 class Timed(Protocol):

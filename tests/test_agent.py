@@ -19,6 +19,7 @@ from sipcore.syntax.message import Request, Response, parse_message
 from sipcore.testing import REGISTRAR, Line, Pair, ScriptedPeer, World, challenge, ok
 from sipcore.values import Phase, State
 from tests.accounts import TCP, account
+from tests.secrecy import PASSWORD
 
 CLIENT = ("192.0.2.10", 40000)
 CALLS = frozenset({"INVITE", "ACK", "BYE", "CANCEL"})
@@ -405,7 +406,7 @@ def test_a_call_over_the_registered_connection() -> None:
 @pytest.mark.requirement("RFC3261-10.2.4-03", "RFC3261-10.2-06", "RFC3261-22.3-03")
 @pytest.mark.parametrize("transport", [None, TCP], ids=["UDP", "TCP"])
 def test_ten_users_for_a_day(transport: Any) -> None:
-    users = {f"user{n}": "secret" for n in range(10)}
+    users = {f"user{n}": PASSWORD for n in range(10)}
     pair = Pair(*[account(user, transport=transport) for user in users], users=users)
     pair.register(until=86400.0)
     assert all(status.registered for status in pair.agent.statuses())
@@ -423,7 +424,7 @@ def test_ten_users_for_a_day(transport: Any) -> None:
 
 def test_over_a_bad_wire_for_an_hour_nothing_is_ever_claimed_that_is_not_so() -> None:
     """Law: while the status says Registered, the registrar has the binding, but for what is in flight."""
-    pair = Pair(account(expires=120), users={"alice": "secret"})
+    pair = Pair(account(expires=120), users={"alice": PASSWORD})
     wire = pair.world.wire
     wire.loss, wire.duplication, wire.latency, wire.jitter = 0.3, 0.3, 0.05, 0.5
     pair.register()

@@ -25,6 +25,7 @@ from sipcore.testing.mutation.delivery import byte_by_byte, random_cuts
 from sipcore.testing.mutation.dice import Dice
 from sipcore.values import Address, Protocol
 from tests.accounts import TCP, account
+from tests.secrecy import PASSWORD
 from tests.seeds import FRESH_SEED
 
 NOW = 100.0
@@ -89,7 +90,7 @@ def listening_registrar(**users: str) -> tuple[Registrar, int, bytes]:
 
 def guarded_registrar() -> tuple[Registrar, int, bytes]:
     """One that looks at credentials."""
-    return listening_registrar(alice="secret")
+    return listening_registrar(alice=PASSWORD)
 
 
 def fitting(case: Mutant, request: bytes) -> bytes:

@@ -51,6 +51,10 @@ class ExchangeUser(Protocol):
     def provisional_restarts_copies(self) -> bool:
         """Whether a 1xx puts off the copy that is due next."""
 
+    @property
+    def reopens_connections(self) -> bool:
+        """Whether a connection that ends after an answer is opened again for the request that was lost with it."""
+
     def on_targets_found(self, now: float) -> None:
         """The name is resolved; a connection comes next."""
 
@@ -74,6 +78,7 @@ class Exchange(FlowUser):
     """One attempt on its way; see the module's text."""
 
     __slots__ = (
+        "answered",
         "any_source",
         "contact_address",
         "due",
@@ -83,6 +88,7 @@ class Exchange(FlowUser):
         "over",
         "refresh",
         "requests",
+        "sent_at",
         "sent_by",
         "target",
         "targets",
@@ -109,7 +115,11 @@ class Exchange(FlowUser):
         self.sent_by = ""
         """What Via says."""
         self.transaction: ClientTransaction | None = None
+        self.answered: Flow | None = None
+        """The connection over which a final response came last."""
         self.requests = 0
+        self.sent_at = due
+        """When the last request left, its copies not counted."""
         self.over = False
 
     def start(self, step: Step, now: float) -> None:
@@ -236,6 +246,7 @@ class Exchange(FlowUser):
         written = self.user.write(self, branch, now)
         timing = self.timing
         self.requests += 1
+        self.sent_at = now
         self.transaction = transaction = ClientTransaction(
             self.network.transactions,
             self,
@@ -266,6 +277,7 @@ class Exchange(FlowUser):
 
     def on_final(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """The answer."""
+        self.answered = transaction.flow
         self._left(transaction, Reply(response), now)
 
     def on_timeout(self, transaction: ClientTransaction, now: float) -> None:
@@ -279,6 +291,10 @@ class Exchange(FlowUser):
 
     def on_flow_lost(self, transaction: ClientTransaction, error: str, now: float) -> None:
         """The flow ended, or the datagram could not be sent."""
+        if self.answered is transaction.flow and transaction.flow.reliable and self.target is not None:
+            self.answered = None
+            if self.user.reopens_connections:
+                self.targets.insert(0, self.target)
         self._left(transaction, Reply(None, Failure.FLOW, error), now)
 
     def on_aged(self, transaction: ClientTransaction, now: float) -> None:

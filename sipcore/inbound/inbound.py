@@ -68,7 +68,7 @@ def answer_statelessly(
 class Inbound:
     """What a user agent does with requests. Made by `UserAgent`, which gives it every request and every `respond`."""
 
-    __slots__ = ("_by_contact", "_by_line", "_extensions", "_handles", "_host", "_ongoing", "_tags", "_transactions")
+    __slots__ = ("_by_contact", "_by_line", "_extensions", "_handles", "_host", "_tags", "_transactions")
 
     def __init__(
         self,

@@ -45,6 +45,7 @@ class IdleConnections:
             elif now - since >= IDLE_TIME and not self._busy(flow):
                 del self._since[flow]
                 self._connections.forget(flow)
+                self._pacer.flow_ended(flow.id)
                 self._host.close_flow(flow)
         if self._since:
             # Whoever is busy now is looked at again a second later; its request is over within one transaction.

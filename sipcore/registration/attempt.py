@@ -51,6 +51,7 @@ class Attempt:
         "_redirects",
         "_request_uri",
         "_tried",
+        "asked",
         "credentials_sent",
         "everything",
         "grant",
@@ -63,6 +64,8 @@ class Attempt:
         self.removal = removal
         self.everything = everything
         """The removal is of all bindings of the address of record."""
+        self.asked = 0
+        """The lifetime that the last request asked for; a reload may have changed the registration's since."""
         self.credentials_sent = False
         """The last request carried credentials."""
         self.grant: Grant | None = None
@@ -82,6 +85,11 @@ class Attempt:
     def provisional_restarts_copies(self) -> bool:
         """As the profile says."""
         return self.registration.account.profile.provisional_restarts_copies
+
+    @property
+    def reopens_connections(self) -> bool:
+        """As the profile says."""
+        return self.registration.account.profile.reopens_connections
 
     @property
     def request_uri(self) -> str:
@@ -121,6 +129,7 @@ class Attempt:
                 # A nonce that came with the last 2xx has not been tried either, so it is one of the answers.
                 self._answers += 1
         self.credentials_sent = bool(credentials)
+        self.asked = 0 if self.removal else registration.expires
         aor, call_id, cseq = registration.aor, registration.call_id, registration.cseq
         from_value = f"{aor};tag={registration.tag}"
         data = write_register(
@@ -133,7 +142,7 @@ class Attempt:
             call_id=call_id,
             cseq=cseq,
             contacts=self._contacts(now),
-            expires=0 if self.removal else registration.expires,
+            expires=self.asked,
             credentials=credentials,
             request_uri=request_uri,
             removal=self.removal,
@@ -216,11 +225,11 @@ class Attempt:
         self.grant = grant = read_grant(
             response,
             registration.contact,
-            asked=registration.expires,
+            asked=self.asked,
             profile_assumes=profile.assume_unlisted,
             zero_is_asked=profile.zero_grant_is_asked,
         )
-        seconds = min(grant.expires, registration.expires) if profile.grant_within_asked else grant.expires
+        seconds = min(grant.expires, self.asked) if profile.grant_within_asked else grant.expires
         context = Context(profile, binding=not grant.lost, grant=float(seconds), assumed=grant.assumed)
         return classify(response.status, None, context)
 

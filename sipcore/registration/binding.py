@@ -84,7 +84,9 @@ def read_grant(response: Response, contact: str, *, asked: int, profile_assumes:
     if profile_assumes:
         lone: list[int | None] = [_expires(contacts[0])] if len(contacts) == 1 else [None]
         return _grant(True, others, lone, header, asked, zero_is_asked)
-    return Grant(False, others, asked if header is None else header, assumed=True)
+    # Of a list that is longer than what is read, nobody can say that we are not in it.
+    longer = len(response.values("contact")) > MAX_CONTACTS
+    return Grant(longer, others, asked if header is None else header, assumed=True)
 
 
 def _grant(

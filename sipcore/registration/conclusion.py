@@ -60,7 +60,9 @@ def _succeeded(
     registration.forget_failures()
     registration.unconfirmed = ()
     registration.bound = registration.contact
-    registration.expires_at = now + outcome.grant
+    # The registrar counts from when it got the request, which may be as long ago as the transaction lasts: copies of
+    # the request or of the answer were lost. Counted from when it left, what we claim is never more than what is.
+    registration.expires_at = max(exchange.sent_at + outcome.grant, now)
     registration.others = attempt.grant.others
     registration.listed_at = now
     registration.home = exchange.remote
@@ -68,7 +70,9 @@ def _succeeded(
     registration.cause = success_cause(reply.response, doubt)
     registration.enter(State.REGISTERED, now)
     if registration.wanted is Wanted.UP:
-        delay = refresh_delay(registration.account.profile.refresh, outcome.grant, registration.random)
+        delay = refresh_delay(
+            registration.account.profile.refresh, outcome.grant, registration.random, elapsed=now - exchange.sent_at
+        )
         registration.plan(now if again else now + delay, now)
     registration.put(
         Registered(
@@ -103,6 +107,8 @@ def _removed(registration: Registration, attempt: Attempt, reply: Reply, now: fl
     else:
         registration.rest()
     registration.settle_down(cause, now)
+    if attempt.everything and registration.replaced:
+        registration.host.emptied(registration, now)
     if registration.everything:
         return
     if registration.wanted is Wanted.GONE:
@@ -168,7 +174,7 @@ def _failed(
     )
     if previous is State.REGISTERED and kind is OutcomeClass.REMOVED:
         registration.put(Unregistered(name=registration.name, cause=cause))
-    if registration.wanted is Wanted.UP or not registration.next(now, cause):
+    if registration.wanted is Wanted.UP or not registration.next(now, cause, previous):
         registration.put(StatusChanged(status=view(registration), previous=previous))
 
 
@@ -204,7 +210,7 @@ def _removal_failed(
         )
     )
     if registration.wanted is Wanted.GONE and registration.planned_at is None:
-        registration.stop(now)
+        registration.stop(now, previous)
     else:
         registration.put(StatusChanged(status=view(registration), previous=previous))
 

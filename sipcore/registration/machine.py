@@ -75,6 +75,9 @@ class RegistrationHost(Interface):
     def left_flow(self, flow: int, name: str) -> None:
         """The registration's binding is no longer bound to a flow."""
 
+    def emptied(self, registration: Registration, now: float) -> None:
+        """A registration whose name another has removed all bindings of its address of record."""
+
     def stopped(self, registration: Registration, now: float) -> None:
         """A removed registration has nothing left to do."""
 
@@ -227,9 +230,13 @@ class Registration:
     def same_contact(self, other: Registration) -> bool:
         """True when both are the same Contact of the same address of record: to a registrar, one binding."""
         ours, theirs = self.contact, other.bound or other.contact
-        if not ours or not theirs or not Uri.parse(self.account.aor).equivalent(Uri.parse(other.account.aor)):
+        if not ours or not theirs or not self.same_address_of_record(other):
             return False
         return len(distinct_contacts((ours, theirs))) == 1
+
+    def same_address_of_record(self, other: Registration) -> bool:
+        """True when a `Contact: *` of one removes the bindings of the other, too."""
+        return Uri.parse(self.account.aor).equivalent(Uri.parse(other.account.aor))
 
     def same_binding(self, other: Registration) -> bool:
         """True when both were bound at the same server as the same Contact."""
@@ -277,13 +284,18 @@ class Registration:
 
     def retire(self, successor: str) -> None:
         """Do nothing more until the successor is registered; then remove the binding that is left."""
-        self._leave_flow()
+        self.lose_name()
         self.wanted = Wanted.GONE
         self.successor = successor
-        self.replaced = True
         self.everything = False
         if self.exchange is None:
             self.rest()
+
+    def lose_name(self) -> None:
+        """Another registration has the name from now on: what is still told of this one must not pass for news of that
+        one."""
+        self._leave_flow()
+        self.replaced = True
 
     def supersede(self, now: float) -> None:
         """The successor made the same binding at the same server: there is nothing of ours to remove."""
@@ -422,22 +434,23 @@ class Registration:
         self.step(Trigger.REST)
         self._arm()
 
-    def next(self, now: float, cause: Cause | None = None) -> bool:
+    def next(self, now: float, cause: Cause | None = None, previous: State | None = None) -> bool:
         """No exchange runs, and the application wants no binding: remove what there may be, or rest.
 
-        True when the application was told of a new state; `cause` is what it is told instead of that it asked for it.
+        True when the application was told of a new state; `cause` is what it is told instead of that it asked for it,
+        `previous` the state that it was told last, when that is another by now.
         """
         if self.wanted is Wanted.GONE and self.successor is not None:
             self.rest()
         elif self._to_remove(now):
             self.plan(now, now)
         elif self.wanted is Wanted.GONE:
-            self.stop(now)
+            self.stop(now, previous)
             return True
         else:
             self.rest()
             if self.state is not State.UNREGISTERED:
-                self.settle_down(cause or Cause(detail="not registered on request"), now)
+                self.settle_down(cause or Cause(detail="not registered on request"), now, previous)
                 return True
         return False
 
@@ -553,17 +566,17 @@ class Registration:
                 )
             self.settle_down(Cause(detail=detail), now)
 
-    def settle_down(self, cause: Cause, now: float) -> None:
+    def settle_down(self, cause: Cause, now: float, previous: State | None = None) -> None:
         """There is no binding any more: say why."""
-        previous = self.state
+        previous = previous or self.state
         self.cause = cause
         self.enter(State.UNREGISTERED, now)
         self.put(Unregistered(name=self.name, cause=cause))
         self.put(StatusChanged(status=view(self), previous=previous))
 
-    def stop(self, now: float) -> None:
+    def stop(self, now: float, previous: State | None = None) -> None:
         """Nothing is left to do, for good."""
-        previous = self.state
+        previous = previous or self.state
         self.rest()
         self.expires_at = None
         self.bound = None

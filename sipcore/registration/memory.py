@@ -12,8 +12,8 @@ from sipcore.syntax.slots import SlotError, SlotTable
 __all__ = ["RECORD_SLOTS", "recall", "remember"]
 
 CSEQ_BLOCK = 1000
-"""CSeq is remembered rounded up to the next block, so that what was sent after the last snapshot is never sent
-again."""
+"""CSeq is remembered rounded up to the block after the next: so many requests may follow a snapshot at least, and none
+of them is sent again by whoever starts from it."""
 
 RECORD_SLOTS: SlotTable = {"call_id": slots.call_id, "line": slots.line_token, "contact": slots.contact}
 """Which slot each text of a record fills that goes on the wire again."""
@@ -30,7 +30,7 @@ def remember(registration: Registration, now: float, wall: float) -> dict[str, o
         "aor": registration.account.aor,
         "registrar": registration.account.registrar,
         "call_id": registration.call_id,
-        "cseq": (registration.cseq // CSEQ_BLOCK + 1) * CSEQ_BLOCK,
+        "cseq": (registration.cseq // CSEQ_BLOCK + 2) * CSEQ_BLOCK,
         "line": registration.line,
         "contact": registration.bound,
         # Only what a 423 made of it: otherwise the account is asked again, which may say less by then.

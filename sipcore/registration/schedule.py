@@ -62,12 +62,15 @@ class Plan(NamedTuple):
     """There is none because `max_retries` were made."""
 
 
-def refresh_delay(rule: RefreshRule, grant: float, random: Random) -> float:
-    """Seconds from the 2xx to the next refresh; at least the attempt gap."""
+def refresh_delay(rule: RefreshRule, grant: float, random: Random, *, elapsed: float = 0.0) -> float:
+    """Seconds from the 2xx to the next refresh; at least the attempt gap.
+
+    `elapsed` are the seconds from the request to the 2xx: the grant may run since then. The models count from the 2xx.
+    """
     grant = min(max(grant, 0.0), MAX_WAIT)
     if isinstance(rule, ShareLead):
         lead = min(max(grant * rule.share, rule.floor), rule.ceiling, grant * rule.at_most)
-        delay = grant - lead - rule.jitter * lead * random.random()
+        delay = grant - lead - rule.jitter * lead * random.random() - elapsed
     elif isinstance(rule, FixedLead):
         delay = grant - rule.lead
     else:

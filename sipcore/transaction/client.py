@@ -282,7 +282,7 @@ class ClientTransactions:
 
     def add(self, transaction: ClientTransaction) -> None:
         """Keep it, and send its request."""
-        self._by_branch[transaction.branch] = transaction
+        self._by_branch[transaction.branch.lower()] = transaction
         places = self._open.setdefault(transaction.flow.id, {})
         places.setdefault(transaction.remote, set()).add(transaction)
         transaction.start()
@@ -290,7 +290,7 @@ class ClientTransactions:
     def forget(self, transaction: ClientTransaction) -> None:
         """Its branch is unknown from now on."""
         self.host.timers.disarm(transaction)
-        self._by_branch.pop(transaction.branch, None)
+        self._by_branch.pop(transaction.branch.lower(), None)
 
     def answered(self, transaction: ClientTransaction) -> None:
         """It does not wait for a response any more."""
@@ -305,9 +305,8 @@ class ClientTransactions:
                 del self._open[transaction.flow.id]
 
     def find(self, branch: str) -> ClientTransaction | None:
-        """The transaction with that branch. Tokens compare without case (RFC 3261 section 7.3.1); ours are
-        lower-case."""
-        return self._by_branch.get(branch) or self._by_branch.get(branch.lower())
+        """The transaction with that branch. Tokens compare without case (RFC 3261 section 7.3.1)."""
+        return self._by_branch.get(branch.lower())
 
     def on_flow(self, flow: Flow, remote: Address | None = None) -> list[ClientTransaction]:
         """Those that wait for a response on a flow, or there from one remote, oldest first."""

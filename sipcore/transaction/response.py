@@ -93,7 +93,8 @@ def _lacks_tag(request: Request) -> bool:
 def _is_address(text: str) -> bool:
     if ":" in text:
         return is_host(f"[{text.strip('[]')}]")
-    return text[-1:].isdecimal() and is_host(text)
+    # A host whose last label is all digits can only be an IPv4 address.
+    return text.rpartition(".")[2].isdecimal() and is_host(text)
 
 
 def _stamped(via: Via, text: str, source: Address) -> str:

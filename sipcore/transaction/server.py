@@ -198,7 +198,7 @@ class ServerTransaction:
         except KeyError:
             raise LocalProtocolError(f"server transaction: {trigger} in state {self.state}") from None
 
-    def wait(self, now: float, *, trying_at: float | None, until: float) -> None:
+    def wait(self, *, trying_at: float | None, until: float) -> None:
         """Arm what happens as long as there is no final response: a 100 at `trying_at`, the end at `until`."""
         self._trying_at = trying_at
         self._wait_until = until
@@ -217,7 +217,7 @@ class ServerTransaction:
             stamp = self.request.get("timestamp")
             headers = () if stamp is None else (("Timestamp", stamp),)
             self._send(write_response(self.request, 100, self.source, headers=headers), 100)
-        self.wait(now, trying_at=None, until=self._wait_until)
+        self.wait(trying_at=None, until=self._wait_until)
 
     def repeat(self) -> None:
         """Send once more what was sent last, if anything was."""
@@ -287,9 +287,9 @@ class ServerTransactions:
     def hold(self, transaction: ServerTransaction, now: float) -> None:
         """The answer is not ready: start the clocks of a new transaction."""
         if transaction.steps is INVITE:
-            transaction.wait(now, trying_at=now + INVITE_TRYING_AFTER, until=now + INVITE_PATIENCE)
+            transaction.wait(trying_at=now + INVITE_TRYING_AFTER, until=now + INVITE_PATIENCE)
         else:
-            transaction.wait(now, trying_at=now + self._slowed_down, until=now + self._j)
+            transaction.wait(trying_at=now + self._slowed_down, until=now + self._j)
 
     def merged(self, transaction: ServerTransaction) -> bool:
         """Whether a new transaction's request is one that came by another way and is still known.
@@ -345,7 +345,7 @@ class ServerTransactions:
     def provisional(self, transaction: ServerTransaction, now: float) -> None:
         """A provisional response is out: a call may ring on."""
         if transaction.steps is INVITE:
-            transaction.wait(now, trying_at=None, until=now + INVITE_PATIENCE)
+            transaction.wait(trying_at=None, until=now + INVITE_PATIENCE)
 
     def on_due(self, now: float) -> None:
         """Timer J of the oldest ones."""

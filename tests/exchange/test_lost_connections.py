@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from sipcore.events import Rejected
-from sipcore.profiles import PROFILES, Profile
-from sipcore.testing import Answer, Line, Step, ok
-from tests.accounts import TCP, account
+from sipcore.profiles import MAX_REQUESTS_PER_ATTEMPT, PROFILES, Profile
+from sipcore.testing import Answer, Line, Step, challenge, ok
+from tests.accounts import TCP, account, has_credentials
 
 CLOSES = Answer(200, contact="{contact};expires=3600", close=True)
 
@@ -59,3 +61,40 @@ def test_a_connection_that_lasted_is_opened_again_at_once() -> None:
         line.sent()
         line.peer.close()
         assert len(line.sent(until=line.now + 1.0)) == 1
+
+
+HANGS_UP = replace(challenge(), close=True)
+
+
+def test_a_challenge_that_is_followed_by_the_end_of_the_connection_is_answered_over_another() -> None:
+    line = Line(account(transport=TCP), script=[HANGS_UP, HANGS_UP, ok(3600)])
+    line.register(until=10.0)
+    assert line.status().registered
+    first, second, third = line.peer.requests
+    assert not has_credentials(first)
+    assert has_credentials(second)
+    assert has_credentials(third)
+    assert line.told(Rejected) == []
+
+
+def test_a_connection_is_opened_again_only_where_the_profile_says_so() -> None:
+    options: dict[str, Any] = {"transport": TCP, "profile": PROFILES["ASTERISK"], "max_random_initial_delay": 0}
+    line = Line(account(**options), script=[HANGS_UP])
+    line.register(until=5.0)
+    assert len(line.told(Rejected)) == 1
+
+
+def test_a_connection_over_which_nothing_was_answered_is_not_opened_again() -> None:
+    line = Line(account(transport=TCP), script=[None])
+    line.register(until=1.0)
+    line.peer.close("connection reset")
+    [rejected] = line.told(Rejected, until=1.0)
+    assert len(line.peer.requests) == 1
+    assert rejected.retry_at is not None
+
+
+def test_a_server_that_hangs_up_after_each_challenge_ends_the_attempt_all_the_same() -> None:
+    line = Line(account(transport=TCP), script=[HANGS_UP])
+    line.register(until=0.5)
+    assert len(line.peer.requests) <= MAX_REQUESTS_PER_ATTEMPT
+    assert len(line.told(Rejected)) == 1

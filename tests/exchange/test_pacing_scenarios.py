@@ -8,6 +8,7 @@ from sipcore.config import Account
 from sipcore.network.pacing import WINDOW
 from sipcore.testing import REGISTRAR, Answer, Line, Pair, challenge, ok
 from tests.accounts import TCP, account
+from tests.secrecy import PASSWORD
 
 T1 = 0.5
 
@@ -107,7 +108,7 @@ def test_all_register_though_every_third_datagram_is_lost() -> None:
 
 
 def test_lost_doubled_and_late_datagrams_with_digest() -> None:
-    pair = Pair(*accounts(100), users={f"user{n}": "secret" for n in range(100)})
+    pair = Pair(*accounts(100), users={f"user{n}": PASSWORD for n in range(100)})
     wire = pair.world.wire
     wire.loss, wire.duplication, wire.latency, wire.jitter = 0.2, 0.2, 0.02, 0.2
     pair.register(until=120.0)

@@ -16,6 +16,7 @@ from sipcore.syntax import Response, parse_message
 from sipcore.testing import Answer, Line, ok
 from sipcore.values import State
 from tests.accounts import TCP, account
+from tests.secrecy import PASSWORD
 from tests.syntax.test_torture import data
 
 GOOD = Answer(200, contact="{contact};expires=3600")
@@ -134,7 +135,7 @@ def test_received_is_the_same_address_with_and_without_brackets() -> None:
 @pytest.mark.requirement("RFC5118-4.2-01")
 def test_ipv6_without_brackets_is_no_registrar() -> None:
     with pytest.raises(ConfigError, match="sip:2001:db8::10"):
-        Account("sip:user@example.com", registrar="sip:2001:db8::10", password="secret")
+        Account("sip:user@example.com", registrar="sip:2001:db8::10", password=PASSWORD)
 
 
 # --- requests to a client --------------------------------------------------------------------------------------------

@@ -189,6 +189,21 @@ def retry_after_goes_with_what_ends_an_attempt(rules: Rules, context: Context) -
         assert outcome.retry_after == (context.retry_after if read else None), code
 
 
+def refused(context: Context) -> str:
+    """What people are told of a 401 or 407 that ends an attempt."""
+    if context.authentication is Authentication.UNUSABLE and context.authentication_detail:
+        return context.authentication_detail
+    if context.authentication in (Authentication.NEW, Authentication.EXHAUSTED) and context.stale:
+        return "the registrar calls each answer stale"
+    likely = "wrong user name or password, most likely"
+    return {
+        Authentication.NONE: "the response brought no challenge that can be read",
+        Authentication.UNUSABLE: "no usable credentials for the challenge",
+        Authentication.NEW: f"the registrar refused our credentials for each nonce that it gave: {likely}",
+        Authentication.EXHAUSTED: f"the registrar refused our credentials: {likely}",
+    }[context.authentication]
+
+
 @law("RFC3261-22.2-03", context=contexts)
 def a_refusal_says_why(rules: Rules, context: Context) -> None:
     """Law: what the code alone does not tell is told in words: failures, refused credentials, removed bindings."""
@@ -202,13 +217,10 @@ def a_refusal_says_why(rules: Rules, context: Context) -> None:
         elif outcome.kind is OutcomeClass.REMOVED:
             assert ("on request" in outcome.detail) == context.removal
         elif code in (401, 407):
-            assert outcome.detail
             if outcome.detail == TOO_MANY:
                 assert context.requests_left <= 0
-            elif context.authentication is Authentication.UNUSABLE:
-                assert context.authentication_detail in outcome.detail
-            elif context.authentication is Authentication.NONE:
-                assert "no challenge" in outcome.detail
+            else:
+                assert outcome.detail == refused(context)
         elif outcome.kind is OutcomeClass.CREDENTIALS or code in (404, 423):
             assert outcome.detail
 

@@ -312,6 +312,17 @@ def sipcore_refreshes_a_quarter_early(rules: Rules, grant: float, chance: float)
     assert abs(delay - max(grant - lead * (1 + 0.1 * chance), GAP)) < 1e-5
 
 
+@law("RFC3261-10.2.4-03", grant=grants, chance=chances, elapsed=st.floats(0.0, 64.0))
+def sipcore_counts_from_the_request_and_the_models_from_the_answer(
+    rules: Rules, grant: float, chance: float, elapsed: float
+) -> None:
+    """Law: SIPCORE's wait is shorter by the time that the answer took, the models' is not; none is below the gap."""
+    for profile, counted in ((SIPCORE, elapsed), (ASTERISK, 0.0), (JSSIP, 0.0)):
+        delay = rules.refresh_delay(profile.refresh, grant, Fixed(chance), elapsed=elapsed)
+        at_once = rules.refresh_delay(profile.refresh, grant, Fixed(chance))
+        assert abs(delay - max(at_once - counted, GAP)) < 1e-5, profile.name
+
+
 @law(grant=grants, chance=chances)
 def asterisk_refreshes_ten_seconds_early(rules: Rules, grant: float, chance: float) -> None:
     """Law: grant - 10 s, exactly, but not below the gap."""

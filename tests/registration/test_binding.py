@@ -107,5 +107,13 @@ def test_a_malformed_contact_alone_is_no_binding_of_ours() -> None:
 
 def test_a_list_is_read_up_to_its_limit() -> None:
     contacts = [f"<sip:alice@198.51.100.7:{1000 + number}>" for number in range(MAX_CONTACTS)]
-    assert read(", ".join([*contacts, OURS])).lost
+    assert read(", ".join(contacts)).lost
     assert read(", ".join([*contacts[1:], OURS])).listed
+
+
+def test_beyond_that_limit_nobody_can_say_that_we_are_not_listed() -> None:
+    contacts = [f"<sip:alice@198.51.100.7:{1000 + number}>" for number in range(MAX_CONTACTS)]
+    grant = read(", ".join([*contacts, OURS]))
+    assert not grant.lost
+    assert grant.assumed
+    assert grant.expires == 3600

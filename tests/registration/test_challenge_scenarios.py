@@ -17,6 +17,7 @@ from sipcore.syntax.message import Request
 from sipcore.testing import Answer, Line, Pair, Step, challenge, ok
 from sipcore.values import OutcomeClass, Secret, State
 from tests.accounts import account, has_credentials
+from tests.secrecy import PASSWORD
 
 FRITZ = challenge(algorithm=None, qop=None)
 """What a FRITZ!Box asks: neither algorithm nor qop."""
@@ -112,13 +113,13 @@ def test_md5_without_qop_is_answered_as_rfc_2069_says() -> None:
     def digest(text: str) -> str:
         return md5(text.encode()).hexdigest()
 
-    secret, what = digest("alice:example.com:secret"), digest("REGISTER:sip:example.com")
+    secret, what = digest(f"alice:example.com:{PASSWORD}"), digest("REGISTER:sip:example.com")
     assert given["response"] == digest(f"{secret}:{given['nonce']}:{what}")
 
 
 @pytest.mark.requirement("RFC3261-22.2-03", "RFC8760-2.4-04")
 def test_without_a_fitting_credential_the_cause_names_realm_and_algorithm() -> None:
-    other = Credential(username="alice", password=Secret("secret"), realm="elsewhere")
+    other = Credential(username="alice", password=Secret(PASSWORD), realm="elsewhere")
     line = Line(account(credentials=(other,)), script=[challenge()])
     line.register()
     [rejected] = line.told(Rejected)
@@ -128,7 +129,7 @@ def test_without_a_fitting_credential_the_cause_names_realm_and_algorithm() -> N
 
 
 def test_md5_can_be_forbidden() -> None:
-    strong = Credential(username="alice", password=Secret("secret"), algorithms=(Algorithm.SHA_256,))
+    strong = Credential(username="alice", password=Secret(PASSWORD), algorithms=(Algorithm.SHA_256,))
     line = Line(account(credentials=(strong,)), script=[challenge()])
     line.register()
     [rejected] = line.told(Rejected)
@@ -427,7 +428,7 @@ def test_a_real_registrar_with_short_nonces_never_loses_us(
         max_expires=120,
         default_expires=120,
     )
-    pair = Pair(account(profile=profile), users={"alice": "secret"}, policy=policy)
+    pair = Pair(account(profile=profile), users={"alice": PASSWORD}, policy=policy)
     pair.register(until=4000.0)
     events = [item.output for item in pair.client.outputs if isinstance(item.output, Rejected | Unregistered)]
     assert events == []

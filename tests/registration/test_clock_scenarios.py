@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -173,3 +174,22 @@ def test_a_changed_network_in_flight_is_answered_by_one_more_register() -> None:
     line.run(until=32.0)
     assert len(line.peer.requests) == 2
     assert line.status().registered
+
+
+@every_profile
+@pytest.mark.requirement("RFC3261-10.2.4-03")
+def test_a_late_answer_stretches_no_claim(profile: Profile) -> None:
+    """The registrar counts from when it got the request; an answer that took 20 s must not make us claim 20 s more."""
+    line = Line(account(profile=profile, max_random_initial_delay=0), script=[replace(ok(300), delay=20.0)])
+    line.register(until=30.0)
+    sent_at = next(item.at for item in line.peer.received)
+    assert line.status().state is State.REGISTERED
+    assert line.status().expires_at == sent_at + 300.0
+
+
+def test_an_answer_after_the_grants_whole_time_is_no_binding_any_more() -> None:
+    line = Line(account(), script=[replace(ok(10), delay=20.0), None])
+    line.register(until=20.0)
+    assert [type(event) for event in line.told()][-4:] == [Registered, StatusChanged, Unregistered, StatusChanged]
+    assert line.status().state is State.UNREGISTERED
+    assert line.agent.next_deadline() is not None

@@ -14,6 +14,7 @@ from sipcore.syntax.message import Request
 from sipcore.testing import Line, Pair, challenge, ok
 from tests.accounts import account
 from tests.registration.lines import every_profile, reload
+from tests.secrecy import PASSWORD
 
 LONG = {"v": "Via", "f": "From", "t": "To", "i": "Call-ID", "m": "Contact", "k": "Supported", "l": "Content-Length"}
 
@@ -58,7 +59,7 @@ def meaning(request: Request) -> tuple[object, ...]:
 def test_a_registrar_reads_the_same() -> None:
     long, compact = (run(account(supported=("path",), compact_headers=value)) for value in (False, True))
     assert [meaning(item) for item in long.peer.requests] == [meaning(item) for item in compact.peer.requests]
-    pair = Pair(account(compact_headers=True), users={"alice": "secret"}, policy=RegistrarPolicy(realm="example.com"))
+    pair = Pair(account(compact_headers=True), users={"alice": PASSWORD}, policy=RegistrarPolicy(realm="example.com"))
     pair.register()
     assert pair.status().registered
     (binding,) = pair.registrar.bindings("sip:alice@example.com")

@@ -14,6 +14,7 @@ from sipcore.registrar import RegistrarPolicy
 from sipcore.testing import Pair, Wire
 from sipcore.values import Phase, State
 from tests.accounts import TCP, account
+from tests.secrecy import PASSWORD
 
 NAMES = ("alice", "bob")
 
@@ -79,7 +80,7 @@ def test_in_the_end_there_is_one_binding_for_each_registration_and_none_for_othe
     """Law: on a network that loses nothing, once all is settled an address of record that is registered has exactly
     one binding, one that is gone has none, and after close there are none."""
     pair = Pair(
-        users=dict.fromkeys(NAMES, "secret"),
+        users=dict.fromkeys(NAMES, PASSWORD),
         policy=RegistrarPolicy(domains=None, realm="example.com", min_expires=60),
         seed=seed,
         wire=Wire(seed=seed, latency=latency, jitter=jitter),

@@ -13,6 +13,7 @@ from sipcore.testing import Answer, Pair, ok
 from sipcore.values import State
 from tests.accounts import TCP, account
 from tests.registration.lines import reload, up
+from tests.secrecy import PASSWORD
 
 
 def what(request: Request) -> tuple[str, str, list[str], str | None]:
@@ -20,7 +21,7 @@ def what(request: Request) -> tuple[str, str, list[str], str | None]:
 
 
 def moved(**options: Any) -> Account:
-    return Account(options.pop("aor", "sip:alice@example.com"), name="alice", password="secret", **options)
+    return Account(options.pop("aor", "sip:alice@example.com"), name="alice", password=PASSWORD, **options)
 
 
 @pytest.mark.requirement("RFC3261-10.2.2-01", "RFC3261-10.2-05")
@@ -166,7 +167,7 @@ def test_a_new_address_of_record_on_the_same_connection_keeps_it() -> None:
 
 def test_moving_back_while_the_old_binding_is_being_removed_leaves_it_registered() -> None:
     """Two registrations of one Contact would race: whoever comes last at the registrar, wins."""
-    pair = Pair(account(), users={"alice": "secret", "bob": "secret"})
+    pair = Pair(account(), users={"alice": PASSWORD, "bob": PASSWORD})
     pair.world.wire.latency = 0.2
     pair.register(until=10.0)
     for step in range(30):

@@ -118,6 +118,8 @@ SCHEDULE = [
     Fault("rule.ceiling, grant * rule.at_most", "rule.ceiling", "sipcore_refreshes_a_quarter_early"),
     Fault("rule.floor), rule.ceiling, ", "rule.floor), ", "sipcore_refreshes_a_quarter_early"),
     Fault("grant - lead - rule.jitter", "grant - lead + rule.jitter", "sipcore_refreshes_a_quarter_early"),
+    Fault(" - elapsed", "", "sipcore_counts_from_the_request_and_the_models_from_the_answer"),
+    Fault("elapsed: float = 0.0", "elapsed: float = 1.0", "sipcore_refreshes_a_quarter_early"),
     Fault("grant - rule.lead\n    else", "grant + rule.lead\n    else", "asterisk_refreshes_ten_seconds_early"),
     Fault("return max(delay, MIN_ATTEMPT_GAP)", "return delay", "a_refresh_comes_in_time"),
     Fault("grant = max(grant, rule.minimum)", "pass", "jssip_refreshes_by_its_formula"),

@@ -10,6 +10,7 @@ from sipcore.profiles import PROFILES, Profile
 from sipcore.testing import Answer, Line, challenge, ok
 from sipcore.values import OutcomeClass, Secret
 from tests.accounts import account, has_credentials
+from tests.secrecy import PASSWORD
 
 A = ("198.51.100.1", 5060)
 B = ("198.51.100.2", 5060)
@@ -131,7 +132,7 @@ def test_a_redirect_leads_no_credentials_away() -> None:
 
 
 def test_a_credential_for_the_realm_may_follow() -> None:
-    credential = Credential(username="alice", password=Secret("secret"), realm="example.com")
+    credential = Credential(username="alice", password=Secret(PASSWORD), realm="example.com")
     line = Line(account(credentials=(credential,), redirects=1), script=[to("<sip:198.51.100.1>")])
     other = line.serve(A, challenge(realm="example.com"), ok(60))
     line.register()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -320,3 +321,15 @@ def test_an_account_that_moves_to_tcp_and_back() -> None:
     # Nobody uses the connection any more.
     line.run(until=50.0)
     assert line.peer.connections == []
+
+
+@pytest.mark.parametrize(("asked", "afterwards"), [(60, 3600), (3600, 60)])
+@pytest.mark.parametrize("answer", [Answer(200), Answer(200, contact="{contact};expires=7200")], ids=["none", "more"])
+def test_a_grant_is_measured_by_what_its_request_asked_for_not_by_a_reload_since(
+    answer: Answer, asked: int, afterwards: int
+) -> None:
+    line = Line(account(expires=asked), script=[replace(answer, delay=0.3), 500])
+    line.register(until=0.1)
+    reload(line, account(expires=afterwards))
+    assert [event.expires for event in line.told(Registered, until=0.5)] == [asked]
+    assert line.status().expires_at == asked

@@ -12,6 +12,7 @@ from sipcore.profiles import ASTERISK, PROFILES, SIPCORE, Profile
 from sipcore.testing import Answer, Line, Step, challenge, ok
 from sipcore.values import Protocol
 from tests.accounts import TCP, account
+from tests.secrecy import PASSWORD
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
 PROXY = ("192.0.2.9", 5060)
@@ -262,7 +263,7 @@ def test_maddr_is_where_the_request_goes() -> None:
 
 @pytest.mark.requirement("RFC3261-18.1.1-04", "RFC3581-3-01")
 def test_ipv6_in_via_and_contact_has_brackets() -> None:
-    line = Line(Account("sip:alice@[2001:db8::1]", name="alice", password="secret"))
+    line = Line(Account("sip:alice@[2001:db8::1]", name="alice", password=PASSWORD))
     peer = line.serve(("2001:db8::1", 5060), challenge(), ok(60))
     line.register()
     request = peer.requests[0]

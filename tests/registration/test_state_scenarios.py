@@ -31,7 +31,7 @@ def test_call_id_goes_on_and_cseq_is_never_used_twice() -> None:
     again.register()
     last, [request] = first.peer.requests[-1], again.peer.requests
     assert request.call_id == last.call_id
-    assert request.cseq.number == (last.cseq.number // 1000 + 1) * 1000 + 1
+    assert request.cseq.number == (last.cseq.number // 1000 + 2) * 1000 + 1
 
 
 def test_a_binding_that_still_stands_is_known() -> None:

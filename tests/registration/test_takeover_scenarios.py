@@ -13,7 +13,8 @@ from sipcore.syntax.message import Request
 from sipcore.testing import Answer, Line, Pair, ok
 from sipcore.values import State
 from tests.accounts import TCP, account
-from tests.registration.lines import reload
+from tests.registration.lines import kinds, reload
+from tests.secrecy import PASSWORD
 
 NEW_REGISTRAR = ("192.0.2.99", 5060)
 
@@ -52,7 +53,7 @@ def removals(requests: list[Request]) -> list[tuple[str, str | None]]:
 def test_a_reload_that_only_adds_contact_parameters_leaves_exactly_one_binding(
     options: dict[str, Any], back: bool
 ) -> None:
-    pair = Pair(account(), users={"alice": "secret"})
+    pair = Pair(account(), users={"alice": PASSWORD})
     pair.register(until=5.0)
     pair.agent.reload([account(**options)], now=pair.now)
     pair.run(until=10.0)
@@ -68,7 +69,7 @@ def test_a_reload_that_only_adds_contact_parameters_leaves_exactly_one_binding(
 
 
 def test_a_registrar_that_is_spelt_differently_keeps_its_binding() -> None:
-    pair = Pair(account(), users={"alice": "secret"})
+    pair = Pair(account(), users={"alice": PASSWORD})
     pair.register(until=5.0)
     pair.agent.reload([account(registrar="sip:example.com:5060")], now=pair.now)
     pair.run(until=100.0)
@@ -81,7 +82,7 @@ def test_a_registrar_that_is_spelt_differently_keeps_its_binding() -> None:
 @pytest.mark.requirement("RFC3261-19.1.4-07")
 def test_a_binding_with_another_token_is_another_binding_and_is_removed() -> None:
     """Same user, host and port, but the `line` parameters differ: to the registrar these are two."""
-    pair = Pair(account(line=True), users={"alice": "secret"})
+    pair = Pair(account(line=True), users={"alice": PASSWORD})
     pair.register(until=5.0)
     pair.agent.reload([account(line=True, registrar="sip:example.com:5060")], now=pair.now)
     pair.run(until=100.0)
@@ -215,3 +216,21 @@ def test_a_closing_agent_is_not_reloaded() -> None:
     line.run(until=100.0)
     assert line.agent.closed
     assert line.agent.next_deadline() is None
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["one", "all"])
+@pytest.mark.parametrize("user", [None, "phone"], ids=["same Contact", "another Contact"])
+def test_a_successor_registers_again_when_a_removal_ends_that_may_have_met_its_binding(
+    everything: bool, user: str | None
+) -> None:
+    line = Line(account(), script=[ok(100), Answer(200, delay=0.3), ok(100), ok(100)])
+    line.register(until=2.0)
+    line.sent()
+    line.agent.unregister("alice", all=everything, now=line.now)
+    line.run(until=2.1)
+    reload(line, account(registrar="sip:example.com:5060", contact_user=user))
+    assert kinds(line, until=2.2) == ["*" if everything else "U", "R"]
+    assert line.status().registered
+    # A removal of another Contact alone leaves this one where it is.
+    assert kinds(line, until=10.0) == (["R"] if everything or user is None else [])
+    assert line.status().registered

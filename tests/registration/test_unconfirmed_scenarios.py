@@ -10,6 +10,7 @@ from sipcore.testing import REGISTRAR, Answer, Line, Pair, challenge, ok
 from sipcore.values import Phase, State
 from tests.accounts import T1_100, TCP, account
 from tests.registration.lines import kinds, reload
+from tests.secrecy import PASSWORD
 
 UDP_CONTACT = "<sip:alice@192.0.2.10:40000>"
 
@@ -69,7 +70,7 @@ def test_a_silent_first_address_may_have_bound_us_over_its_own_connection() -> N
 
 def test_an_address_that_changes_while_a_register_is_in_flight_leaves_no_second_binding() -> None:
     """The 200 goes to the address that is gone, and what comes to the new one is the answer to a copy."""
-    pair = Pair(account(), users={"alice": "secret"})
+    pair = Pair(account(), users={"alice": PASSWORD})
     pair.world.wire.latency = 0.4
     pair.register(until=0.9)
     assert pair.status().phase is Phase.EXCHANGING

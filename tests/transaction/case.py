@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sipcore.flows import Flow
@@ -10,7 +11,7 @@ from sipcore.transaction.client import ClientTransaction, ClientTransactions, St
 from sipcore.values import Address, Protocol
 from tests.host import Host
 
-__all__ = ["REMOTE", "REQUEST", "Case"]
+__all__ = ["REMOTE", "REQUEST", "Case", "read", "written"]
 
 REQUEST = b"REGISTER sip:example.com SIP/2.0\r\n\r\n"
 REMOTE: Address = ("192.0.2.1", 5060)
@@ -22,20 +23,26 @@ class User:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, object]] = []
+        self.transactions: set[ClientTransaction] = set()
 
     def on_provisional(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        self.transactions.add(transaction)
         self.told.append(("provisional", response.status))
 
     def on_final(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        self.transactions.add(transaction)
         self.told.append(("final", response.status))
 
     def on_timeout(self, transaction: ClientTransaction, now: float) -> None:
+        self.transactions.add(transaction)
         self.told.append(("timeout", now))
 
     def on_flow_lost(self, transaction: ClientTransaction, error: str, now: float) -> None:
+        self.transactions.add(transaction)
         self.told.append(("flow lost", error))
 
     def on_aged(self, transaction: ClientTransaction, now: float) -> None:
+        self.transactions.add(transaction)
         self.told.append(("aged", now))
 
 
@@ -60,8 +67,15 @@ class Case:
             "any_source": False,
             "now": 0.0,
         }
-        self.transaction = ClientTransaction(self.table, self.user, **(values | STANDARD | changes))
+        self._values = values | STANDARD | changes
+        self.transaction = ClientTransaction(self.table, self.user, **self._values)
         self.table.add(self.transaction)
+
+    def another(self, branch: str, now: float) -> ClientTransaction:
+        """One more to the same remote, started at `now`."""
+        transaction = ClientTransaction(self.table, self.user, **(self._values | {"branch": branch, "now": now}))
+        self.table.add(transaction)
+        return transaction
 
     def state(self) -> State:
         """The state now."""
@@ -84,3 +98,23 @@ class Case:
 
     def told(self) -> list[tuple[str, object]]:
         return [item for item in self.user.told if item[0] != "aged"]
+
+
+def written(table: Mapping[Any, Mapping[Any, Any]]) -> dict[str, dict[str, str]]:
+    """A table of states in plain words."""
+    return {
+        str(state): {str(trigger): str(target) for trigger, target in row.items()} for state, row in table.items()
+    }
+
+
+def read(figure: str) -> dict[str, dict[str, str]]:
+    """The same from a line for each state: `state: trigger -> state, trigger -> state`."""
+    rows = (line.partition(":") for line in figure.strip().splitlines())
+    return {
+        state: {
+            trigger.strip(): target.strip()
+            for trigger, arrow, target in (step.partition("->") for step in steps.split(","))
+            if arrow
+        }
+        for state, _, steps in rows
+    }

@@ -9,7 +9,7 @@ import pytest
 from sipcore.syntax.message import Response
 from sipcore.transaction.client import TRANSITIONS, State, Trigger
 from sipcore.values import Protocol
-from tests.transaction.case import REMOTE, REQUEST, Case
+from tests.transaction.case import REMOTE, REQUEST, Case, read, written
 
 # --- timers --------------------------------------------------------------------------------------------------------
 
@@ -87,6 +87,7 @@ def test_slowing_down_at_once_ends_the_youth_too() -> None:
     case.answer(100, 0.1)
     case.transaction.slow_down(0.1)
     assert ("aged", 0.1) in case.user.told
+    assert case.user.transactions == {case.transaction}
     assert case.copies(4.2) == pytest.approx([0.1, 4.1])
     assert [item for item in case.user.told if item[0] == "aged"] == [("aged", 0.1)]
 
@@ -170,6 +171,7 @@ def test_an_abandoned_one_is_silent() -> None:
     case = Case()
     assert len(case.host.sent()) == 1
     case.transaction.abandon()
+    assert case.state() is State.TERMINATED
     assert case.copies(100.0) == []
     assert case.user.told == []
     assert len(case.table) == 0
@@ -241,6 +243,44 @@ def test_those_that_wait_on_a_flow_are_found() -> None:
     assert case.table.on_flow(case.flow) == []
 
 
+@pytest.mark.parametrize(
+    ("started", "order"),
+    [((0.0, 0.0, 0.0), [1, 2, 0]), ((2.0, 1.0, 0.0), [2, 1, 0]), ((0.0, 2.0, 1.0), [0, 2, 1])],
+)
+def test_those_that_wait_are_told_oldest_first_and_then_by_branch(
+    started: tuple[float, ...], order: list[int]
+) -> None:
+    """The order of a set differs from process to process, and with it the order of what is sent next."""
+    case = Case(branch="z9hG4bKc", now=started[0])
+    transactions = [
+        case.transaction,
+        *(case.another(branch, now) for branch, now in zip(("z9hG4bKa", "z9hG4bKb"), started[1:], strict=True)),
+    ]
+    assert case.table.on_flow(case.flow) == [transactions[number] for number in order]
+    assert case.table.on_flow(case.flow, REMOTE) == [transactions[number] for number in order]
+
+
+@pytest.mark.parametrize("ending", ["final", "timer F", "flow lost"])
+def test_after_a_provisional_it_ends_as_without_one(ending: str) -> None:
+    case = Case()
+    case.answer(100, 0.1)
+    if ending == "final":
+        case.answer(200, 1.0)
+        case.answer(200, 2.0)
+        assert case.told()[1:] == [("final", 200)]
+        assert case.state() is State.COMPLETED
+    elif ending == "timer F":
+        case.host.run(32.0)
+        assert case.told()[1:] == [("timeout", 32.0)]
+    else:
+        case.transaction.flow_lost("reset", 1.0)
+        assert case.told()[1:] == [("flow lost", "reset")]
+    assert case.user.transactions == {case.transaction}
+    case.host.run(60.0)
+    assert case.state() is State.TERMINATED
+    assert len(case.table) == len(case.host.timers) == 0
+
+
 # --- the table of states ---------------------------------------------------------------------------------------------
 
 
@@ -254,6 +294,27 @@ def in_state(state: State) -> Case:
         case.host.run(32.0)
     assert case.state() is state
     return case
+
+
+def test_states_and_triggers_have_the_names_of_the_figure() -> None:
+    """An error names them."""
+    assert ", ".join(State) == "trying, proceeding, completed, terminated"
+    assert ", ".join(Trigger) == "timer E, timer F, timer K, provisional, final, flow lost"
+
+
+# Written out once more, so that a slip in the table shows.
+WAITING = "provisional -> proceeding, final -> completed, timer F -> terminated, flow lost -> terminated"
+FIGURE_6 = f"""
+trying:     timer E -> trying, {WAITING}
+proceeding: timer E -> proceeding, {WAITING}
+completed:  provisional -> completed, final -> completed, flow lost -> completed, timer K -> terminated
+terminated:
+"""
+
+
+@pytest.mark.requirement("RFC3261-17.1.2.2-03", "RFC3261-17.1.2.2-05", "RFC3261-17.1.2.2-06")
+def test_the_table_is_figure_6() -> None:
+    assert written(TRANSITIONS) == read(FIGURE_6)
 
 
 def test_every_state_has_a_row() -> None:

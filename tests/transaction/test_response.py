@@ -44,6 +44,10 @@ def parsed(data: bytes) -> Response:
         ("SIP/2.0/UDP 10.0.0.1:5070;maddr=2001:db8::1;branch=1", ("2001:db8::1", 5070)),
         # A name would have to be resolved.
         ("SIP/2.0/UDP 10.0.0.1:5070;maddr=evil.example;branch=1", ("192.0.2.7", 5070)),
+        ("SIP/2.0/UDP 10.0.0.1:5070;maddr=evil1;branch=1", ("192.0.2.7", 5070)),
+        ("SIP/2.0/UDP 10.0.0.1:5070;maddr=pc.example1;branch=1", ("192.0.2.7", 5070)),
+        ("SIP/2.0/UDP 10.0.0.1:5070;maddr=X2001:db8::1;branch=1", ("192.0.2.7", 5070)),
+        ("SIP/2.0/UDP 10.0.0.1:5070;maddr=192.0.2.9;branch=1", ("192.0.2.9", 5070)),
         ("SIP/2.0/UDP 10.0.0.1:5070;maddr=999.0.0.1;rport", ("192.0.2.7", 40000)),
         ("SIP/2.0/UDP 10.0.0.1:5070;maddr;rport", ("192.0.2.7", 40000)),
     ],
@@ -77,6 +81,12 @@ def test_without_a_readable_via_there_is_no_response() -> None:
             "SIP/2.0/UDP 192.0.2.7;rport=40000;branch=1;received=192.0.2.7",
         ),
         ("SIP/2.0/TCP 192.0.2.7;branch=1;rport", "SIP/2.0/TCP 192.0.2.7;branch=1;rport=40000;received=192.0.2.7"),
+        # As it was written, but for what is added.
+        ("SIP/2.0/UDP  PC.example ; a ;branch = 1", "SIP/2.0/UDP  PC.example ; a ;branch = 1;received=192.0.2.7"),
+        ("SIP/2.0/UDP  a ;b = 1;rport;c", "SIP/2.0/UDP  a ;b = 1;rport=40000;c;received=192.0.2.7"),
+        ("SIP/2.0/UDP  a ;b = 1;rport", "SIP/2.0/UDP  a ;b = 1;rport=40000;received=192.0.2.7"),
+        ("SIP/2.0/UDP  a ;rport;rportx = 1", "SIP/2.0/UDP  a ;rport=40000;rportx = 1;received=192.0.2.7"),
+        ("SIP/2.0/UDP 192.0.2.7X;branch=1", "SIP/2.0/UDP 192.0.2.7X;branch=1;received=192.0.2.7"),
         # What is not written plainly is written anew.
         ("SIP/2.0/UDP a;branch=1;RPort", "SIP/2.0/UDP a;branch=1;rport=40000;received=192.0.2.7"),
         ("SIP/2.0/UDP a;rportx=1; rport", "SIP/2.0/UDP a;rportx=1;rport=40000;received=192.0.2.7"),
@@ -127,6 +137,20 @@ def test_a_to_tag_is_added_to_a_to_that_has_none() -> None:
     bare = "sip:a@example.com"
     assert parsed(write_response(request(via, to=bare), 200, SOURCE, to_tag="ours")).to.tag == "ours"
     assert parsed(write_response(request(via), 100, SOURCE)).to.tag is None
+
+
+def test_bytes_that_are_no_utf8_go_back_as_they_came() -> None:
+    lines = bytes(request("SIP/2.0/UDP 192.0.2.7;branch=1")).replace(b"Alice", b"Al\xefce")
+    asked = parse_message(lines)
+    assert isinstance(asked, Request)
+    assert b"\r\nFrom: Al\xefce  <sip:a@example.com>" in write_response(asked, 200, SOURCE)
+
+
+def test_where_no_source_is_known_the_top_via_goes_back_as_it_came() -> None:
+    """Nothing is made up, not even for a request without a Via, which nobody could answer on UDP."""
+    via = "SIP/2.0/TCP  a ; rport;branch=1"
+    assert parsed(write_response(request(via), 200, None)).get_all("via") == [via]
+    assert write_response(request(), 200, None).startswith(b"SIP/2.0 200 OK\r\nVia: \r\nFrom: ")
 
 
 @pytest.mark.parametrize("body", [b"", b"v=0\r\n"])
