@@ -6,6 +6,7 @@
         RemoteProtocolError     the peer's bytes are wrong; internal, seen outside as MessageDropped
             LimitExceeded       ... because one of the named limits was passed
         ConfigError             names the option and the value, and what would be valid
+        ReplayError             a recording cannot be used; names line, field and value, and what would be valid
         RegistrationFailed      the convenience API could not register; carries the status that says why
 
 Anything else that comes out of the core is a bug.
@@ -24,6 +25,7 @@ __all__ = [
     "RemoteProtocolError",
     "LimitExceeded",
     "ConfigError",
+    "ReplayError",
     "RegistrationFailed",
 ]
 
@@ -89,6 +91,10 @@ class ConfigError(SipError):
         if len(shown) > MAX_SHOWN:
             shown = f"{shown[:MAX_SHOWN]}…"
         return f"{place}{self.option} = {shown}: {self.expected}"
+
+
+class ReplayError(SipError):
+    """A recording or a checkpoint cannot be used, or an agent cannot be recorded; the text says where and why."""
 
 
 class RegistrationFailed(SipError):
