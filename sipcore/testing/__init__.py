@@ -13,7 +13,8 @@ test says "nothing until 0.499, a copy at 0.5", and an equal test gives equal by
 The station also holds the endpoint to its contract: a deadline that stays in the past, a transmission on a closed flow,
 or two sides that answer each other for ever without time passing raise `BrokenContract`.
 
-`mutation` is another tool, which needs no world: damaged messages by number, and what a parser has to do with each.
+`mutation` and `forgery` are other tools, which need no world: damaged messages by number, and what a parser has to do
+with each; and responses that are right in all identities but one, which nothing may come of.
 
 To add
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sipcore.agent import UserAgent
@@ -43,6 +44,8 @@ class Station:
         *,
         ipv4: str | None = "192.0.2.10",
         ipv6: str | None = "2001:db8::10",
+        on_output: Callable[[Command | Event], object] | None = None,
+        on_arrival: Callable[[int, bytes], object] | None = None,
     ) -> None:
         self.world = world
         self.endpoint = endpoint
@@ -50,7 +53,10 @@ class Station:
         """Its address; may change while it runs. None when it has none."""
         self.ipv6 = ipv6
         self.outputs: list[Output] = []
-        """All that was put out so far."""
+        """All that was put out so far; nothing when `on_output` gets it, which a run of years needs."""
+        self.on_output = on_output
+        self.on_arrival = on_arrival
+        """Told of what is received, flow and bytes, before the endpoint is."""
         self.transmitting_fails: dict[Address, str] = {}
         """Remote -> the error with which the system refuses datagrams to it."""
         self.binding_fails: str | None = None
@@ -68,7 +74,10 @@ class Station:
     def perform(self) -> None:
         """Do all that the endpoint wants done."""
         while (output := self.endpoint.next_output()) is not None:
-            self.outputs.append(Output(self.world.now, output))
+            if self.on_output is None:
+                self.outputs.append(Output(self.world.now, output))
+            else:
+                self.on_output(output)
             if isinstance(output, Command):
                 self._perform(output)
 
@@ -104,6 +113,8 @@ class Station:
         """Bytes for a flow."""
         flow = self._flows.get(id(connection))
         if flow is not None:
+            if self.on_arrival is not None:
+                self.on_arrival(flow, data)
             self.endpoint.receive(flow, data, now=self.world.now)
 
     def on_end(self, connection: Connection, error: str | None) -> None:
@@ -125,6 +136,26 @@ class Station:
         self._sockets.pop(flow, None)
         self._closed.add(flow)
         self.endpoint.flow_closed(flow, error, now=self.world.now)
+
+    def crash(self) -> None:
+        """The process ends here and now: the endpoint is gone without a word, and the system closes its sockets."""
+        self.world.residents.remove(self)
+        connections, self._connections = self._connections, {}
+        self._flows.clear()
+        self._sockets.clear()
+        self._listeners.clear()
+        for connection in connections.values():
+            connection.close("connection reset")
+
+    @property
+    def sockets(self) -> tuple[Address, ...]:
+        """Where its UDP sockets are bound; the host may be a wildcard."""
+        return tuple(self._sockets.values())
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Its ends of the connections that are open now."""
+        return tuple(self._connections.values())
 
     @property
     def flows(self) -> tuple[int, ...]:
@@ -198,7 +229,7 @@ class Station:
         local = host or "", (command.local[1] if command.local is not None else 0) or self.world.port()
 
         def opened(connection: Connection) -> ConnectionUser:
-            if command.flow in self._closed:
+            if command.flow in self._closed or self not in self.world.residents:
                 connection.close()
             else:
                 self._hold(command.flow, connection)
@@ -279,6 +310,8 @@ class _Socket:
 
     def on_datagram(self, datagram: Datagram) -> None:
         station = self._station
+        if station.on_arrival is not None:
+            station.on_arrival(self._flow, datagram.data)
         station.endpoint.receive(self._flow, datagram.data, datagram.source, now=station.world.now)
 
 

@@ -69,6 +69,14 @@ class Wire:
         """How long the next thing takes."""
         return self.latency + (self.jitter * self.random.random() if self.jitter else 0.0)
 
+    def stream_delay(self, local: Address, remote: Address, now: float) -> float:
+        """How long bytes of a stream, or a connection that is opened, take from `local` to `remote`."""
+        return self.delay()
+
+    def breaks_after(self, data: bytes) -> int | None:
+        """After how many of these bytes their connection breaks; None when it does not."""
+        return None
+
     def pieces(self, data: bytes) -> list[bytes]:
         """The pieces in which bytes of a stream arrive."""
         if not self.cut:

@@ -77,6 +77,9 @@ class Connection:
         self.local = local
         self.remote = remote
         self.open = True
+        self.lost = False
+        """The way between the two ends is gone and neither is told: nothing arrives any more (a half-open
+        connection)."""
         self.error: str | None = None
         """Why the other side ended it; None when it just closed."""
         self.user: ConnectionUser | None = None
@@ -86,14 +89,32 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """To the other end, in order."""
-        for piece in self._world.wire.pieces(data) if self.open else ():
+        if not self.open:
+            return
+        wire = self._world.wire
+        whole = wire.breaks_after(data)
+        for piece in wire.pieces(data if whole is None else data[:whole]):
             self._later(partial(_arrive, data=piece))
+        if whole is not None:
+            self.reset()
 
     def close(self, error: str | None = None) -> None:
         """End it; what was sent before still arrives. The other side is told, with `error` as if it had been broken."""
         if self.open:
             self.open = False
             self._later(lambda other: other._end(error))
+
+    def reset(self, error: str = "connection reset") -> None:
+        """The network breaks it: what was sent before still arrives, then both ends are told."""
+        if self.open:
+            self._later(lambda other: other._end(error))
+            self._world.after(0.0, lambda: self._end(error) if self.open else None)
+
+    def lose(self) -> None:
+        """Take the way between the ends away without telling either."""
+        self.lost = True
+        if self.other is not None:
+            self.other.lost = True
 
     def _end(self, error: str | None) -> None:
         self.open = False
@@ -105,8 +126,8 @@ class Connection:
         other, world = self.other, self._world
         assert other is not None
         # Bytes never overtake each other, whatever the jitter.
-        self._arrives = max(self._arrives, world.now + world.wire.delay())
-        world.at(self._arrives, lambda: action(other) if other.open else None)
+        self._arrives = max(self._arrives, world.now + world.wire.stream_delay(self.local, self.remote, world.now))
+        world.at(self._arrives, lambda: action(other) if other.open and not other.lost else None)
 
 
 def _arrive(connection: Connection, *, data: bytes) -> None:
@@ -127,6 +148,8 @@ class World:
         self.residents: list[Resident] = []
         self.resolve_delay = 0.0
         """Seconds that every question to the resolver takes."""
+        self.watch: Callable[[], object] | None = None
+        """Called after every step, when all that it caused is performed: to look at what must always hold."""
         self.unreachable: dict[str, str] = {}
         """Host -> the error with which the local system refuses to send there or to connect."""
         self._names: dict[tuple[str, RecordKind], list[Record] | str | None] = {}
@@ -177,13 +200,13 @@ class World:
         def arrive() -> None:
             acceptor = self._acceptor(remote)
             if acceptor is None:
-                self.after(self.wire.delay(), lambda: failed("connection refused"))
+                self.after(self.wire.stream_delay(local, remote, self.now), lambda: failed("connection refused"))
                 return
             ours, theirs = Connection(self, local, remote), Connection(self, remote, local)
             ours.other, theirs.other = theirs, ours
             theirs.user = acceptor.on_connection(theirs)
             if theirs.user is not None:
-                self.after(self.wire.delay(), lambda: establish(ours))
+                self.after(self.wire.stream_delay(local, remote, self.now), lambda: establish(ours))
 
         def establish(connection: Connection) -> None:
             if connection.open:
@@ -195,7 +218,7 @@ class World:
             error = self.unreachable[remote[0]]
             self.after(0.0, lambda: failed(error))
         else:
-            self.after(self.wire.delay(), arrive)
+            self.after(self.wire.stream_delay(local, remote, self.now), arrive)
 
     def _deliver(self, datagram: Datagram) -> None:
         node = self.nodes.get(datagram.destination)
@@ -223,10 +246,12 @@ class World:
 
     def next_event(self) -> float | None:
         """When something happens next."""
-        times = [deadline for resident in self.residents if (deadline := resident.next_deadline()) is not None]
-        if self._queue:
-            times.append(self._queue[0][0])
-        return min(times, default=None)
+        earliest = self._queue[0][0] if self._queue else None
+        for resident in self.residents:
+            deadline = resident.next_deadline()
+            if deadline is not None and (earliest is None or deadline < earliest):
+                earliest = deadline
+        return earliest
 
     def run(self, until: float) -> None:
         """Let everything happen that is due up to `until`, `until` included. What arrives comes before deadlines."""
@@ -234,6 +259,8 @@ class World:
         while True:
             for resident in self.residents:
                 resident.perform()
+            if self.watch is not None:
+                self.watch()
             when = self.next_event()
             if when is None or when > until:
                 break

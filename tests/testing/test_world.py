@@ -25,6 +25,7 @@ from sipcore.testing import (
 from sipcore.timers import Timers
 from sipcore.values import Protocol
 from tests.accounts import TCP, account
+from tests.secrecy import PASSWORD
 
 A = ("192.0.2.1", 1)
 B = ("192.0.2.2", 2)
@@ -204,7 +205,7 @@ def test_an_unreachable_host_refuses_datagrams_and_connections() -> None:
 
 @pytest.mark.parametrize("transport", [None, TCP], ids=["UDP", "TCP"])
 def test_a_pair_registers_refreshes_and_removes(transport: Any) -> None:
-    pair = Pair(account(transport=transport), users={"alice": "secret"})
+    pair = Pair(account(transport=transport), users={"alice": PASSWORD})
     pair.register()
     assert pair.status().registered
     [binding] = pair.registrar.bindings("sip:alice@example.com")
@@ -218,7 +219,7 @@ def test_a_pair_registers_refreshes_and_removes(transport: Any) -> None:
 
 
 def test_a_pair_refuses_a_wrong_password() -> None:
-    pair = Pair(account(password="wrong"), users={"alice": "secret"})
+    pair = Pair(account(password="wrong"), users={"alice": PASSWORD})
     pair.register(until=1.0)
     assert not pair.status().registered
     assert pair.registrar.bindings("sip:alice@example.com") == ()

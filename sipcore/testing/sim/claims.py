@@ -1,0 +1,221 @@
+"""What the agent says, held against what the registrar did: invariants 2, 4 and 10, and the shares of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sipcore.events import Event, Registered, Rejected, StatusChanged, Unregistered
+from sipcore.testing.sim.broken import BrokenInvariant
+from sipcore.values import OutcomeClass, State
+
+if TYPE_CHECKING:
+    from sipcore.testing.sim.registrar_rules import Handled
+
+__all__ = ["Claim", "Claims", "Grant"]
+
+LATE = 1e-6
+"""Seconds by which sums of floats may differ."""
+
+
+class Grant:
+    """The last binding that a registrar gave to a user's agent."""
+
+    __slots__ = ("at", "call_id", "counted", "expires_at", "seconds")
+
+    def __init__(self, at: float, seconds: float, call_id: str) -> None:
+        self.at = at
+        self.counted = at
+        """Up to when it is in the sum of covered time."""
+        self.seconds = seconds
+        self.expires_at = at + seconds
+        self.call_id = call_id
+
+
+class Claim:
+    """What the agent says of one registration."""
+
+    __slots__ = ("attempts", "expires_at", "failed", "reason", "registered_for", "since", "state", "successes")
+
+    def __init__(self) -> None:
+        self.state = State.UNREGISTERED
+        self.expires_at: float | None = None
+        self.since = 0.0
+        self.reason: Event | None = None
+        """An event that a StatusChanged must follow."""
+        self.registered_for = 0.0
+        """Seconds in which it was said to be registered, up to `since`."""
+        self.successes = 0
+        self.attempts = 0
+        self.failed = 0
+
+
+Excuse = Callable[[str, Grant, float], bool]
+"""Whether a user's binding may have lapsed: the user, the grant that lapsed, and when the next one came."""
+
+
+class Claims:
+    """Follows the events of one agent after the other, and the registrar's journal beside them."""
+
+    def __init__(self, excuse: Excuse) -> None:
+        self._excuse = excuse
+        self.claims: dict[str, Claim] = {}
+        self.grants: dict[str, Grant] = {}
+        self.covered: dict[str, float] = {}
+        """Seconds in which a registrar had a binding of the user's agent."""
+        self.gaps: list[tuple[str, float, float]] = []
+        """User, when, and for how long there was none although nobody wanted it gone."""
+        self.strict = True
+        """False while somebody may change what is sent: then no claim is held against the registrar."""
+        self.wanted: dict[str, bool] = {}
+        """Whether the user wants to be registered."""
+        self.wanted_for = 0.0
+        """Seconds in which somebody wanted to be."""
+        self._wanted_since: dict[str, float] = {}
+        self._open: set[str] = set()
+
+    def want(self, user: str, wanted: bool, now: float) -> None:
+        """The user wants to be registered from now on, or not to be."""
+        self._count_wanted(user, now)
+        self.wanted[user] = wanted
+
+    def _count_wanted(self, user: str, now: float) -> None:
+        if self.wanted.get(user, False):
+            self.wanted_for += now - self._wanted_since[user]
+        self._wanted_since[user] = now
+
+    # --- the registrar's side --------------------------------------------------------------------------------------
+
+    def on_handled(self, handled: Handled) -> None:
+        """The registrar answered a new request."""
+        user, now = handled.user, handled.at
+        if handled.granted is None or user not in self.wanted:
+            return
+        before = self.grants.get(user)
+        if handled.granted <= 0:
+            if before is not None and before.call_id == handled.call_id:
+                self._cover(user, before, now)
+                del self.grants[user]
+            return
+        if before is not None:
+            if before.expires_at < now - LATE and self.wanted[user]:
+                self.gaps.append((user, before.expires_at, now - before.expires_at))
+                if not self._excuse(user, before, now):
+                    raise BrokenInvariant(
+                        4, f"{user} had no binding for {now - before.expires_at:.1f} s, granted {before.seconds} s", now
+                    )
+            self._cover(user, before, now)
+        self.grants[user] = Grant(now, handled.granted, handled.call_id)
+
+    def lost(self, now: float) -> None:
+        """The registrars forgot all bindings."""
+        for user, grant in self.grants.items():
+            self._cover(user, grant, now)
+        self.grants.clear()
+
+    def cover_until(self, now: float) -> None:
+        """Count the time up to now."""
+        for user in self.wanted:
+            self._count_wanted(user, now)
+        for user, grant in self.grants.items():
+            self._cover(user, grant, now)
+        for claim in self.claims.values():
+            if claim.state is State.REGISTERED:
+                claim.registered_for += now - claim.since
+            claim.since = now
+
+    def _cover(self, user: str, grant: Grant, now: float) -> None:
+        until = min(grant.expires_at, now)
+        if until > grant.counted:
+            self.covered[user] = self.covered.get(user, 0.0) + until - grant.counted
+            grant.counted = until
+
+    # --- the agent's side ------------------------------------------------------------------------------------------
+
+    def forget(self, now: float) -> None:
+        """Another process: what the last one said counts no longer."""
+        for claim in self.claims.values():
+            if claim.state is State.REGISTERED:
+                claim.registered_for += now - claim.since
+            claim.since, claim.state, claim.expires_at, claim.reason = now, State.UNREGISTERED, None, None
+        self._open.clear()
+
+    def adopted(self, name: str, expires_at: float, now: float) -> None:
+        """A new process took a binding over from what the last one left behind."""
+        claim = self._claim(name)
+        claim.state, claim.since, claim.expires_at = State.REGISTERED, now, expires_at
+
+    def on_event(self, event: Event, now: float) -> None:
+        """The agent told something."""
+        if isinstance(event, StatusChanged):
+            self._changed(event, now)
+        elif isinstance(event, Registered | Rejected | Unregistered):
+            claim = self._claim(event.name)
+            before = claim.reason
+            if before is not None and not (isinstance(before, Rejected) and isinstance(event, Unregistered)):
+                raise BrokenInvariant(10, f"{_kind(before)} of {event.name} and no StatusChanged before {event}", now)
+            claim.reason = event
+            self._open.add(event.name)
+            if isinstance(event, Registered):
+                self._registered(event, claim, now)
+            elif isinstance(event, Rejected):
+                claim.attempts += 1
+                claim.failed += 1
+
+    def on_step(self, now: float, next_deadline: float | None) -> None:
+        """All that a step caused has been performed."""
+        if self._open:
+            raise BrokenInvariant(10, f"no StatusChanged follows for {', '.join(sorted(self._open))}", now)
+        for name, claim in self.claims.items():
+            expires_at = claim.expires_at
+            # Until it is told the time the agent cannot know it; its deadline says that it wants to.
+            late = expires_at is not None and now > expires_at + LATE and claim.state is State.REGISTERED
+            if late and (next_deadline is None or next_deadline > now):
+                raise BrokenInvariant(2, f"{name} is said to be registered after its expiry at {expires_at}", now)
+
+    def _changed(self, event: StatusChanged, now: float) -> None:
+        name, status = event.name, event.status
+        claim = self._claim(name)
+        reason, claim.reason = claim.reason, None
+        self._open.discard(name)
+        if event.previous is not claim.state:
+            raise BrokenInvariant(10, f"{name} is said to have been {event.previous}, but was {claim.state}", now)
+        state = status.state
+        if state is State.REGISTERED and claim.state is not state and not isinstance(reason, Registered):
+            raise BrokenInvariant(2, f"{name} is Registered without a Registered event", now)
+        if state is State.REJECTED and claim.state is not state and not isinstance(reason, Rejected):
+            raise BrokenInvariant(10, f"{name} is Rejected without a Rejected event", now)
+        if claim.state is State.REGISTERED and state is State.UNREGISTERED and not isinstance(reason, Unregistered):
+            raise BrokenInvariant(10, f"{name} is Unregistered without an Unregistered event", now)
+        if state is State.REGISTERED and status.expires_at is None:
+            raise BrokenInvariant(2, f"{name} is Registered without an expiry", now)
+        if status.cause is None and state is not State.UNREGISTERED:
+            raise BrokenInvariant(10, f"{name} is {state} without a cause", now)
+        if claim.state is State.REGISTERED:
+            claim.registered_for += now - claim.since
+        claim.since, claim.state, claim.expires_at = now, state, status.expires_at
+        if state is State.STOPPED:
+            claim.state, claim.expires_at = State.UNREGISTERED, None
+
+    def _registered(self, event: Registered, claim: Claim, now: float) -> None:
+        claim.attempts += 1
+        claim.successes += 1
+        if not self.strict:
+            return
+        grant = self.grants.get(event.name)
+        if grant is None:
+            raise BrokenInvariant(2, f"{event.name} is Registered, but no registrar granted anything", now)
+        if event.expires > grant.seconds + LATE:
+            raise BrokenInvariant(2, f"{event.name} claims {event.expires} s of {grant.seconds} granted", now)
+
+    def _claim(self, name: str) -> Claim:
+        claim = self.claims.get(name)
+        if claim is None:
+            claim = self.claims[name] = Claim()
+        return claim
+
+
+def _kind(event: Event) -> str:
+    if isinstance(event, Rejected) and event.kind is OutcomeClass.CREDENTIALS:
+        return "Rejected (credentials)"
+    return type(event).__name__

@@ -1,0 +1,69 @@
+"""How much an agent keeps: invariant 9."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
+
+from sipcore.agent import UserAgent
+from sipcore.testing.sim.broken import BrokenInvariant
+
+__all__ = ["PER_REGISTRATION", "Memory", "size_of"]
+
+PER_REGISTRATION = 65536
+"""Bytes for each registration, whatever happens to it."""
+
+SHARED = 262144
+"""Bytes for what all registrations share: caches of names, lanes and texts, each with a bound of its own."""
+
+GROWTH = 1.01
+"""What a quiet agent may weigh in proportion to the first quiet time."""
+
+LISTED = 600
+"""Bytes for each binding that the registrar listed last: those of other devices are part of the status."""
+
+CACHES = 6144
+"""Bytes by which the bounded caches may differ between two quiet times: lanes and connections that are swept only when
+there are many, an answer of the resolver, texts of an account that was changed, the room in hash tables."""
+
+
+class Memory:
+    """Weighs one agent after the other at quiet times."""
+
+    def __init__(self) -> None:
+        self.first = 0
+        self.most = 0
+
+    def begin(self, agent: UserAgent) -> None:
+        """The first quiet time."""
+        self.first = self.most = size_of(agent)
+
+    def look(self, agent: UserAgent, now: float) -> None:
+        """Another quiet time."""
+        size = size_of(agent)
+        self.most = max(self.most, size)
+        registrations = len(agent.names())
+        listed = sum(len(status.bindings) for status in agent.statuses())
+        if size > SHARED + PER_REGISTRATION * registrations:
+            raise BrokenInvariant(9, f"{size} bytes for {registrations} registrations", now)
+        if size > self.first * GROWTH + CACHES + LISTED * listed:
+            raise BrokenInvariant(9, f"{size} bytes, after {self.first} at the first quiet time", now)
+
+
+_NOT_OURS = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, MappingProxyType)
+
+
+def size_of(agent: UserAgent) -> int:
+    """Bytes of all that is reached from the agent, but for code and the tables that all agents share."""
+    seen: set[int] = set()
+    todo: list[object] = [agent]
+    total = 0
+    while todo:
+        item = todo.pop()
+        if id(item) in seen or isinstance(item, _NOT_OURS):
+            continue
+        seen.add(id(item))
+        total += sys.getsizeof(item)
+        todo.extend(gc.get_referents(item))
+    return total

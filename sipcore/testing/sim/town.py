@@ -1,0 +1,492 @@
+"""The simulated world of one plan: the agent's host, the network, the registrars, the user, and what watches them.
+
+Everything random in it comes from dice made of the plan's seed and a purpose, one for each part, so that taking a part
+away leaves the others' dice as they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from random import Random
+
+from sipcore.agent import Snapshot, UserAgent
+from sipcore.commands import CloseFlow, Command, OpenFlow, Transmit
+from sipcore.config import Account, Timing, Transport
+from sipcore.errors import LocalProtocolError
+from sipcore.events import Event, FlowLost
+from sipcore.profiles import PROFILES
+from sipcore.testing.sim.broken import BrokenInvariant
+from sipcore.testing.sim.canary import PASSWORD, hashes, password
+from sipcore.testing.sim.claims import Claims, Grant
+from sipcore.testing.sim.faults import FAULTS, Grade
+from sipcore.testing.sim.memory import Memory
+from sipcore.testing.sim.plan import Incident, Plan, Subscriber
+from sipcore.testing.sim.registrar import SimRegistrar
+from sipcore.testing.sim.registrar_rules import Handled, Rules
+from sipcore.testing.sim.registrar_store import Store
+from sipcore.testing.sim.trace import Trace
+from sipcore.testing.sim.traffic import Traffic
+from sipcore.testing.sim.weather import Weather
+from sipcore.testing.station import Station
+from sipcore.testing.world import World
+from sipcore.values import Address, Phase, Protocol, State, Status
+
+__all__ = ["WALL", "MakeAgent", "Town"]
+
+CLIENT = "192.0.2.10"
+REGISTRARS: tuple[Address, Address] = (("192.0.2.1", 5060), ("192.0.2.2", 5060))
+REALM = "example.com"
+WALL = 1_700_000_000.0
+"""The wall clock when the simulated one is 0."""
+
+TIMING = Timing()
+TIMER_F = TIMING.f
+PATIENCE = 5 * TIMER_F + 60.0
+"""Seconds in which an attempt on a good network has come to its end, with all it may have to wait for."""
+
+LONGEST_WAIT = 1.1 * 86400.0
+"""Seconds that any attempt is put off at most: the ceiling of all back-offs, and its jitter."""
+
+ROUNDS = 2
+"""Attempts until the two ends agree: the first may be refused by what was decided before the storm ended."""
+
+LOSSY_ROUNDS = 8
+"""The same where datagrams are lost all the time."""
+
+AGREEMENT = 2.0
+"""Seconds by which the two ends may differ about an expiry, on a network without loss."""
+
+EARLY_EACH = 64
+"""Steps between two calls of `handle_deadline` that come too early."""
+
+LONG_AGO = 6 * 3600.0
+"""Seconds after which a fault explains nothing any more: longer than a grant, and the wait for what comes after it."""
+
+SAVED_EACH = 4 * 3600.0
+"""Seconds between two times at which the process saves its state: what a crash leaves is that old."""
+
+SLACK = 45.0
+"""Seconds of the refresh margin that a transaction in flight may take when a fault ends."""
+
+MakeAgent = Callable[..., UserAgent]
+
+
+class Town:
+    """One life. `run` lives it; raises `BrokenInvariant` as soon as something does not hold."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        make_agent: MakeAgent = UserAgent,
+        make_station: Callable[..., Station] = Station,
+        weigh: bool = True,
+    ) -> None:
+        """`weigh` is False for an agent that keeps things on purpose, as a recorder does."""
+        self.plan = plan
+        self._weigh = weigh
+        self._make_agent = make_agent
+        self._make_station = make_station
+        self.weather: Weather = Weather(
+            seed=_number(plan, "weather"), client=CLIENT, latency=plan.latency, jitter=plan.jitter
+        )
+        self.world = World(wire=self.weather)
+        self.world.watch = self._step
+        self.names = tuple(item.name for item in plan.subscribers)
+        users = {name: password(name) for name in self.names}
+        store = Store()
+        self.registrars = [
+            SimRegistrar(
+                self.world, address, users, seed=_number(plan, f"registrar {number}"), realm=REALM,
+                rules=Rules(**plan.rules), store=store,
+            )
+            for number, address in enumerate(REGISTRARS[: 2 if plan.twin else 1])
+        ]  # fmt: skip
+        for registrar in self.registrars:
+            registrar.journal = self._handled
+        self.name_registrars()
+        self.accounts = {item.name: _account(item) for item in plan.subscribers}
+        secrets = [PASSWORD, *(text for name in self.names for text in hashes(name, REALM))]
+        self.traffic = Traffic(secrets)
+        self.claims = Claims(self._excused)
+        self.trace = Trace()
+        self.memory = Memory()
+        self.agents = 0
+        self.incidents: Counter[str] = Counter()
+        self.leapt = 0.0
+        self.recoveries: list[float] = []
+        """Seconds from the end of each storm until all were registered at both ends."""
+        self._layers: dict[tuple[int, str], list[tuple[Incident | None, object]]] = {}
+        self._past: list[tuple[float, float, Incident]] = []
+        self._active: dict[int, Incident] = {}
+        self._steps = 0
+        self._saved: Snapshot = {}
+        self._reliable: dict[int, bool] = {}
+        self._wrong: set[str] = set()
+        self._address = 0
+        self.lose(0.0)
+        self.agent, self.station = self._boot(None)
+
+    # --- the life --------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Live the whole plan."""
+        for name in self.names:
+            self.register(self.names.index(name))
+        self.settle()
+        self._rest()
+        self.memory.begin(self.agent)
+        self._save()
+        for storm in self.plan.storms:
+            for incident in storm.incidents:
+                self.world.after(incident.at, partial(self._begin, incident))
+            self.world.run(self.world.now + storm.lasts)
+            for incident in list(self._active.values()):
+                self._end(incident)
+            self.settle()
+            self.traffic.forget_old(self.world.now)
+            if self._rest() and self._weigh:
+                self.memory.look(self.agent, self.world.now)
+        self._close()
+
+    def settle(self) -> None:
+        """Nothing goes wrong any more: wait until all who want to be are registered at both ends, and they agree."""
+        start = self.world.now
+        for _ in range(LOSSY_ROUNDS if self.plan.loss else ROUNDS):
+            open_ = [name for name in self.names if not self._settled(name)]
+            statuses = [self.agent.status(name) for name in open_]
+            for status in statuses:
+                self._help(status)
+            times = [status.next_attempt_at for status in statuses if status.next_attempt_at is not None]
+            if any(time > self.world.now + LONGEST_WAIT for time in times):
+                raise BrokenInvariant(3, f"an attempt is planned for {max(times)}", self.world.now)
+            self._run_until_settled(max([self.world.now, *times]) + PATIENCE)
+            if all(self._settled(name) for name in self.names):
+                if self._past:
+                    self.recoveries.append(self.world.now - start)
+                self._past = [item for item in self._past if item[1] > self.world.now - LONG_AGO]
+                return
+        for name in self.names:
+            if not self._settled(name):
+                held = self.registrars[0].bindings(name)
+                raise BrokenInvariant(3, f"{self.agent.status(name)} while the registrar has {held}", self.world.now)
+
+    def _run_until_settled(self, until: float) -> None:
+        while self.world.now < until:
+            self.world.run(min(until, self.world.now + 5.0))
+            if all(self._settled(name) for name in self.names):
+                # What is still under way, as a second REGISTER that somebody asked for, comes to its end, too.
+                self.world.run(self.world.now + TIMER_F)
+                if all(self._settled(name) for name in self.names):
+                    return
+
+    def _rest(self) -> bool:
+        """Wait for a moment at which nothing is under way; True when there is one, which lives with lifetimes of a
+        minute may not have."""
+        for _ in range(20):
+            self.world.run(self.world.now + 45.0)
+            network = self.agent.network
+            busy = len(network.transactions) or any(flow.waiting for flow in self.agent.flows.values())
+            if not busy and all(status.phase in (Phase.WAITING, Phase.IDLE) for status in self.agent.statuses()):
+                return True
+        return False
+
+    def _settled(self, name: str) -> bool:
+        if not self.claims.wanted.get(name, False):
+            return True
+        status = self.agent.status(name)
+        if not status.registered or status.phase is not Phase.WAITING or status.expires_at is None:
+            return False
+        call_id = self.traffic.call_ids.get(name, b"").decode()
+        tolerance = AGREEMENT if not self.plan.loss else TIMER_F
+        return any(
+            held.call_id == call_id and abs(held.expires_at - status.expires_at) <= tolerance
+            for held in self.registrars[0].bindings(name)
+        )
+
+    def _help(self, status: Status) -> None:
+        """The operator looks after those whose profile gives up; the others must get on by themselves."""
+        if status.phase is not Phase.IDLE or not self.claims.wanted[status.name]:
+            return
+        if self.accounts[status.name].profile.name == "SIPCORE":
+            raise BrokenInvariant(3, f"{status} is idle and does not know what to do", self.world.now)
+        self.agent.register(status.name, now=self.world.now)
+
+    def _close(self) -> None:
+        now = self.world.now
+        self.traffic.closing = True
+        for name in self.names:
+            self.claims.want(name, False, now)
+        self.agent.close(now=now)
+        self.world.run(now + 10 * TIMER_F)
+        if not self.agent.closed:
+            raise BrokenInvariant(8, "not closed", self.world.now)
+        self.traffic.ended = True
+        self.agent.handle_deadline(now=self.world.now + 1e6)
+        self.world.run(self.world.now + 3600.0)
+        ours = {call_id.decode() for call_id in self.traffic.call_ids.values()}
+        for name in self.names:
+            # What a process left that was killed lapses by itself.
+            if not self.plan.loss and any(held.call_id in ours for held in self.registrars[0].bindings(name)):
+                raise BrokenInvariant(8, f"a binding of {name} stays behind", self.world.now)
+        self.claims.cover_until(self.world.now)
+
+    # --- what watches ----------------------------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        now = self.world.now
+        self.claims.on_step(now, self.agent.next_deadline())
+        self._steps += 1
+        if self._steps % EARLY_EACH == 0:
+            deadline = self.agent.next_deadline()
+            if deadline is not None and deadline > now:
+                self.agent.handle_deadline(now=now)
+                output = self.agent.next_output()
+                if output is not None or self.agent.next_deadline() != deadline:
+                    raise BrokenInvariant(7, f"handle_deadline came early and caused {output}", now)
+
+    def _output(self, output: Command | Event) -> None:
+        now = self.world.now
+        self.trace.on_output(output, now)
+        if isinstance(output, Transmit):
+            self.traffic.on_transmit(
+                output.data, output.flow, now, reliable=self._reliable.get(output.flow, False)
+            )
+            if self.world.unreachable:
+                # The system refuses it, and the agent is told.
+                self.traffic.excuse()
+        elif isinstance(output, Event):
+            if isinstance(output, FlowLost):
+                self.traffic.flow_gone(output.flow)
+            self.claims.on_event(output, now)
+        elif isinstance(output, OpenFlow):
+            self._reliable[output.flow] = output.protocol.reliable
+        elif isinstance(output, CloseFlow):
+            self.traffic.flow_gone(output.flow)
+            self._reliable.pop(output.flow, None)
+
+    def _handled(self, handled: Handled) -> None:
+        self.claims.on_handled(handled)
+        if handled.verdict == "wrong" and handled.user not in self._wrong and self.claims.strict:
+            raise BrokenInvariant(11, f"a wrong digest answer of {handled.user}", self.world.now)
+        for registrar in self.registrars:
+            if registrar.faults and self.claims.strict:
+                raise BrokenInvariant(11, f"the registrar saw {registrar.faults}", self.world.now)
+
+    def _excused(self, user: str, grant: Grant, now: float) -> bool:
+        """Whether faults since the last grant explain that there was no binding."""
+        account = self.accounts[user]
+        margin = 0.0
+        if account.profile.name == "SIPCORE":
+            margin = min(max(grant.seconds / 4, 40.0), 600.0, grant.seconds / 2) * 0.9 - SLACK
+        if self.plan.loss and margin < 60.0:
+            return True
+        hindered = 0.0
+        for start, end, incident in self._past:
+            if end < grant.at or start > now:
+                continue
+            fault = FAULTS[incident.kind]
+            if fault.personal and self.names[incident.who] != user:
+                continue
+            if fault.grade is Grade.BREAKS:
+                return True
+            if fault.grade is Grade.HINDERS:
+                hindered += min(end, now) - max(start, grant.at)
+                if margin <= 0:
+                    return True
+        return hindered > margin
+
+    # --- incidents -------------------------------------------------------------------------------------------------
+
+    def _begin(self, incident: Incident) -> None:
+        fault = FAULTS[incident.kind]
+        now = self.world.now
+        self.incidents[incident.kind] += 1
+        self.trace.note(f"{incident.kind} begins, for {incident.lasts} s, size {incident.size}", now)
+        self._past.append((now, now + incident.lasts, incident))
+        if fault.forges:
+            self.claims.strict = False
+        if fault.grade is not Grade.HARMLESS:
+            self.traffic.excuse()
+        fault.begin(self, incident)
+        if fault.end is not None:
+            self._active[id(incident)] = incident
+            self.world.after(incident.lasts, partial(self._end, incident))
+
+    def _end(self, incident: Incident) -> None:
+        if self._active.pop(id(incident), None) is None:
+            return
+        fault = FAULTS[incident.kind]
+        assert fault.end is not None
+        fault.end(self, incident)
+        self.trace.note(f"{incident.kind} ends", self.world.now)
+
+    def change(self, item: object, attribute: str, incident: Incident, value: object) -> None:
+        """An incident sets an attribute of the world; of several that set it the latest counts."""
+        layers = self._layers.setdefault((id(item), attribute), [(None, getattr(item, attribute))])
+        layers.append((incident, value))
+        setattr(item, attribute, value)
+
+    def restore(self, item: object, attribute: str, incident: Incident) -> None:
+        """It ends, and what it set counts no longer."""
+        layers = self._layers[id(item), attribute]
+        layers[:] = [layer for layer in layers if layer[0] is not incident]
+        setattr(item, attribute, layers[-1][1])
+
+    # --- what faults do --------------------------------------------------------------------------------------------
+
+    def name_registrars(self) -> None:
+        """The name leads to the registrars."""
+        self.world.name(REALM, *(registrar.address[0] for registrar in self.registrars))
+
+    def lose(self, probability: float) -> None:
+        """Lose datagrams each way; with 0 only those that this life always loses."""
+        self.weather.lost_out = self.weather.lost_in = max(probability, self.plan.loss)
+
+    def change_address(self) -> None:
+        """The client's host gets another address, and notices."""
+        self._address += 1
+        self.station.ipv4 = self.weather.client = f"192.0.2.{10 + self._address % 40}"
+        self.traffic.excuse()
+        self.agent.network_changed(now=self.world.now)
+
+    def network_changed(self) -> None:
+        """The host believes that its addresses changed."""
+        self.traffic.excuse()
+        self.agent.network_changed(now=self.world.now)
+
+    def leap(self, seconds: float) -> None:
+        """The host was suspended. Its driver notices when it was for long."""
+        self.leapt += seconds
+        self.world.leap(seconds)
+        if seconds > 30.0:
+            self.network_changed()
+
+    def repeat_time(self) -> None:
+        """The driver's clock goes back; the agent's does not."""
+        self.agent.handle_deadline(now=self.world.now - 5.0)
+
+    def crash(self, *, state: bool) -> None:
+        """The process is killed; another one starts, with what was saved last or with nothing."""
+        self.station.crash()
+        self.traffic.excuse()
+        self.claims.forget(self.world.now)
+        self._reliable.clear()
+        self.agent, self.station = self._boot(self._saved if state else None)
+        for name in self.names:
+            if self.claims.wanted[name]:
+                self.agent.register(name, now=self.world.now)
+        # Whoever starts from what was saved must save before it is as old again.
+        self._saved = self.agent.snapshot(now=self.world.now, wall=WALL + self.world.now)
+
+    def restart(self) -> None:
+        """The process ends in good order, its bindings stay; another one starts with what it saved."""
+        self._saved = self.agent.snapshot(now=self.world.now, wall=WALL + self.world.now)
+        self.crash(state=True)
+
+    def _save(self) -> None:
+        self._saved = self.agent.snapshot(now=self.world.now, wall=WALL + self.world.now)
+        self.world.after(SAVED_EACH, self._save)
+
+    def restart_registrars(self, *, keep: bool) -> None:
+        """The registrars start again."""
+        if not keep:
+            self.claims.lost(self.world.now)
+        for registrar in self.registrars:
+            registrar.restart(keep_bindings=keep)
+
+    def change_password(self, who: int, *, right: bool) -> None:
+        """The registrar has another password than the agent for a while."""
+        name = self.names[who]
+        (self._wrong.discard if right else self._wrong.add)(name)
+        for registrar in self.registrars:
+            registrar.users[name] = password(name) if right else "another"
+
+    def register(self, who: int) -> None:
+        """The user wants to be registered."""
+        name = self.names[who]
+        self.claims.want(name, True, self.world.now)
+        self._attempt(self.agent.register, name)
+
+    def unregister(self, who: int, *, everything: bool = False) -> None:
+        """The user does not want to be registered."""
+        name = self.names[who]
+        self.claims.want(name, False, self.world.now)
+        self._attempt(self.agent.unregister, name, all=everything)
+
+    def remove(self, who: int) -> None:
+        """The account is taken away."""
+        self.claims.want(self.names[who], False, self.world.now)
+        self._attempt(self.agent.remove, self.names[who])
+
+    def add(self, who: int) -> None:
+        """The account comes back."""
+        name = self.names[who]
+        self._attempt(self.agent.add, self.accounts[name])
+        self.register(who)
+
+    def reload(self, *, changed: int | None = None) -> None:
+        """The configuration is read again; one account may have another Contact from then on."""
+        if changed is not None:
+            account = self.accounts[self.names[changed]]
+            user = "other" if account.contact_user != "other" else None
+            self.accounts[account.name] = replace(account, contact_user=user)
+        known = self.agent.names()
+        self.traffic.excuse()
+        self._attempt(self.agent.reload, [self.accounts[name] for name in self.names if name in known])
+
+    def _attempt(self, call: Callable[..., None], *args: object, **keywords: object) -> None:
+        try:
+            call(*args, now=self.world.now, **keywords)
+        except LocalProtocolError as error:
+            # Nobody asks before whether the account is there; the answer must be this error and no change.
+            self.trace.note(f"refused: {error}", self.world.now)
+
+    def _boot(self, snapshot: Snapshot | None) -> tuple[UserAgent, Station]:
+        now = self.world.now
+        self.agents += 1
+        agent = self._make_agent(
+            list(self.accounts.values()),
+            random=Random(_number(self.plan, f"agent {self.agents}")),
+            snapshot=snapshot,
+            now=now,
+            wall=WALL + now,
+        )
+        for status in agent.statuses():
+            if status.state is State.REGISTERED and status.expires_at is not None:
+                self.claims.adopted(status.name, status.expires_at, now)
+        station = self._make_station(
+            self.world,
+            agent,
+            ipv4=self.weather.client,
+            ipv6=None,
+            on_output=self._output,
+            on_arrival=self.traffic.on_arrival,
+        )
+        return agent, station
+
+
+def _number(plan: Plan, purpose: str) -> int:
+    return Random(f"{plan.seed} {plan.climate} {purpose}").getrandbits(64)
+
+
+def _account(subscriber: Subscriber) -> Account:
+    options: dict[str, object] = {}
+    if subscriber.profile == "ASTERISK":
+        options["retry_interval"] = 60
+    return Account(
+        f"sip:{subscriber.name}@{REALM}",
+        name=subscriber.name,
+        password=password(subscriber.name),
+        profile=PROFILES[subscriber.profile],
+        transport=Transport(protocol=Protocol(subscriber.protocol)),
+        expires=subscriber.expires,
+        line=subscriber.line,
+        supported=subscriber.supported,
+        timing=TIMING,
+        **options,  # type: ignore[arg-type]
+    )
+

@@ -1,0 +1,168 @@
+"""What the agent sends, looked at byte by byte and without the core's parser: invariants 5, 6, 8 and 11."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sipcore.testing.sim.broken import BrokenInvariant
+
+__all__ = ["Sent", "Traffic"]
+
+MAX_SENDS = 12
+"""Of one request over UDP: timer E lets 11 go within timer F, and one more is granted to a 1xx."""
+
+PER_SECOND = 8.0
+"""REGISTER transactions that one attempt may have, and attempts start a second apart."""
+
+TIMER_F = 32.0
+
+BRANCH = re.compile(rb"branch[ \t\r\n]*=[ \t\r\n]*(z9hG4bK[0-9A-Za-z]+)", re.IGNORECASE)
+AUTHORIZATION = re.compile(rb"uthorization: Digest ([^\r\n]*)")
+NONCE = re.compile(rb'\bnonce="([^"]*)"')
+NC = re.compile(rb"\bnc=([0-9a-f]{8})")
+
+TAIL = 64
+"""Bytes of a stream that are looked at again with what follows: longer than a branch."""
+
+
+class Sent:
+    """One REGISTER and its copies."""
+
+    __slots__ = ("answered", "at", "call_id", "count", "data", "flow")
+
+    def __init__(self, data: bytes, call_id: bytes, flow: int, at: float) -> None:
+        self.data = data
+        self.call_id = call_id
+        self.flow = flow
+        self.at = at
+        self.count = 1
+        self.answered = False
+
+
+class Traffic:
+    """Follows one agent's REGISTERs. The state of a crashed one is forgotten, but never the branches."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = re.compile(b"|".join(re.escape(text.encode()) for text in secrets))
+        self._by_branch: dict[bytes, Sent | None] = {}
+        self._last: dict[bytes, Sent] = {}
+        self._cseqs: dict[bytes, int] = {}
+        self._counts: dict[tuple[bytes, bytes], int] = {}
+        self._buckets: dict[bytes, tuple[float, float]] = {}
+        self._tails: dict[int, bytes] = {}
+        self.call_ids: dict[str, bytes] = {}
+        """The Call-ID of the last REGISTER of each user."""
+        self.closing = False
+        """The agent was told to close: only removals may leave."""
+        self.ended = False
+        """It is closed: nothing may leave."""
+        self.transactions = 0
+        self.copies = 0
+        self.registers: dict[bytes, float] = {}
+
+    def on_transmit(self, data: bytes, flow: int, now: float, *, reliable: bool) -> None:
+        """Something was sent."""
+        if self.ended:
+            raise BrokenInvariant(8, "something is sent after the agent was closed", now)
+        if self._secrets.search(data):
+            raise BrokenInvariant(11, "a secret is sent", now)
+        if not data.startswith(b"REGISTER "):
+            return
+        found = BRANCH.search(data)
+        if found is None:
+            raise BrokenInvariant(5, "a REGISTER without a branch", now)
+        branch = found[1]
+        if branch in self._by_branch:
+            self._copy(self._by_branch[branch], data, now, reliable=reliable)
+            return
+        call_id = _header(data, b"Call-ID")
+        sent = self._by_branch[branch] = Sent(data, call_id, flow, now)
+        self.transactions += 1
+        self._one_in_flight(call_id, sent, now)
+        self._count_up(data, call_id, now)
+        self._pace(call_id, now)
+        if self.closing and not _removes(data):
+            raise BrokenInvariant(8, "a REGISTER with a lifetime is sent although the agent is closing", now)
+        to = _header(data, b"To")
+        self.call_ids[to[to.find(b":") + 1 : to.find(b"@")].decode()] = call_id
+
+    def on_arrival(self, flow: int, data: bytes) -> None:
+        """Something is about to be received; it may answer a REGISTER."""
+        if data.startswith(b"SIP/2.0 1"):
+            return
+        tail = self._tails.get(flow)
+        text = data if tail is None else tail + data
+        for branch in BRANCH.findall(text):
+            sent = self._by_branch.get(branch.lower().replace(b"z9hg4bk", b"z9hG4bK"))
+            if sent is not None:
+                sent.answered = True
+        self._tails[flow] = text[-TAIL:]
+
+    def flow_gone(self, flow: int) -> None:
+        """What was sent on it needs no answer any more."""
+        self._tails.pop(flow, None)
+        for sent in self._last.values():
+            if sent.flow == flow:
+                sent.answered = True
+
+    def excuse(self) -> None:
+        """Sending failed, or the process ended: nothing counts as in flight."""
+        for sent in self._last.values():
+            sent.answered = True
+
+    def forget_old(self, now: float) -> None:
+        """What is so old that no copy of it can come is remembered by its branch alone."""
+        for branch, sent in self._by_branch.items():
+            if sent is not None and now - sent.at > 4 * TIMER_F and self._last.get(sent.call_id) is not sent:
+                self._by_branch[branch] = None
+
+    def _copy(self, sent: Sent | None, data: bytes, now: float, *, reliable: bool) -> None:
+        self.copies += 1
+        if sent is None or sent.data != data:
+            raise BrokenInvariant(5, "a branch is used for two requests", now)
+        sent.count += 1
+        if reliable or sent.count > MAX_SENDS:
+            raise BrokenInvariant(6, f"a request is sent {sent.count} times{' over a stream' * reliable}", now)
+
+    def _one_in_flight(self, call_id: bytes, sent: Sent, now: float) -> None:
+        last = self._last.get(call_id)
+        if last is not None and not last.answered and last.flow == sent.flow and now - last.at < TIMER_F - 0.001:
+            raise BrokenInvariant(5, f"a second REGISTER after {now - last.at:.3f} s without an answer", now)
+        self._last[call_id] = sent
+
+    def _count_up(self, data: bytes, call_id: bytes, now: float) -> None:
+        cseq = int(_header(data, b"CSeq").split()[0])
+        before = self._cseqs.get(call_id)
+        if before is not None and cseq <= before:
+            raise BrokenInvariant(5, f"CSeq {cseq} after {before}", now)
+        self._cseqs[call_id] = cseq
+        for credentials in AUTHORIZATION.findall(data):
+            nonce, nc = NONCE.search(credentials), NC.search(credentials)
+            if nonce is None or nc is None:
+                continue
+            count = int(nc[1], 16)
+            key = (call_id, nonce[1])
+            if count <= self._counts.get(key, 0):
+                raise BrokenInvariant(5, f"nc {count} after {self._counts[key]}", now)
+            self._counts[key] = count
+
+    def _pace(self, call_id: bytes, now: float) -> None:
+        # A bucket that runs out at the allowed rate never overflows exactly when no stretch of time has too many.
+        level, at = self._buckets.get(call_id, (0.0, now))
+        level = max(0.0, level - PER_SECOND * (now - at)) + 1.0
+        self._buckets[call_id] = (level, now)
+        if level > PER_SECOND + 0.001:
+            raise BrokenInvariant(6, f"more than {PER_SECOND:.0f} REGISTER transactions a second", now)
+
+
+def _header(data: bytes, name: bytes) -> bytes:
+    start = data.find(b"\r\n" + name + b": ")
+    if start < 0:
+        raise BrokenInvariant(5, f"a REGISTER without {name.decode()}", 0.0)
+    start += len(name) + 4
+    return data[start : data.index(b"\r\n", start)]
+
+
+def _removes(data: bytes) -> bool:
+    return b"\r\nExpires: 0\r\n" in data
