@@ -8,11 +8,12 @@ from __future__ import annotations
 from tests.drivers.contract_blocks import BlockContract
 from tests.drivers.contract_commands import CommandContract
 from tests.drivers.contract_failures import CancellationContract, FailureContract
+from tests.drivers.contract_stories import StoryContract
 
 __all__ = ["AsyncDriverContract", "DriverContract"]
 
 
-class DriverContract(CommandContract, BlockContract, FailureContract):
+class DriverContract(CommandContract, BlockContract, FailureContract, StoryContract):
     """For all drivers."""
 
 

@@ -30,6 +30,7 @@ from sipcore.client import Wait
 from sipcore.errors import ConfigError, LocalProtocolError, RegistrationFailed
 from sipcore.server import Registrar
 from tests.drivers.scenarios import TCP, UDP, Contract, call, every_path, scenario
+from tests.secrecy import PASSWORD
 
 __all__ = ["BlockContract"]
 
@@ -136,12 +137,12 @@ class BlockContract(Contract):
             account = server.account()
 
             def on_event(agent: Any, event: object) -> None:
-                if isinstance(event, Rejected) and users["alice"] != "secret":
-                    users["alice"] = "secret"
+                if isinstance(event, Rejected) and users["alice"] != PASSWORD:
+                    users["alice"] = PASSWORD
                     agent.register(account.name)  # instead of waiting for ten minutes
 
             async with self.platform.open_agent([account], wait=None, on_event=on_event) as agent:
-                assert users["alice"] == "secret"
+                assert users["alice"] == PASSWORD
                 assert agent.status(account.name).registered
 
     @scenario
@@ -179,7 +180,7 @@ class BlockContract(Contract):
     @scenario
     async def test_names_are_looked_up_by_the_platform_or_by_the_given_resolver(self) -> None:
         async with self.serve() as server:
-            account = Account(f"sip:alice@localhost:{server.ports[UDP]}", password="secret")
+            account = Account(f"sip:alice@localhost:{server.ports[UDP]}", password=PASSWORD)
             async with self.platform.registered(account) as registration:
                 assert registration.status.server == f"127.0.0.1:{server.ports[UDP]}"
             asked = []
@@ -190,7 +191,7 @@ class BlockContract(Contract):
                     return [Record("127.0.0.1", 60.0)]
                 raise OSError("no such record")
 
-            account = Account(f"sip:alice@pbx.example:{server.ports[UDP]}", password="secret")
+            account = Account(f"sip:alice@pbx.example:{server.ports[UDP]}", password=PASSWORD)
             async with self.platform.registered(account, resolver=resolver) as registration:
                 assert registration.status.server == f"127.0.0.1:{server.ports[UDP]}"
             assert ("pbx.example", RecordKind.A) in asked
@@ -242,7 +243,7 @@ class BlockContract(Contract):
     @scenario
     async def test_a_burst_of_accounts_loses_none(self, protocol: Protocol) -> None:
         mail = self.platform.mailbox()
-        users = {f"user{number}": "secret" for number in range(200)}
+        users = {f"user{number}": PASSWORD for number in range(200)}
         async with self.serve(users=users) as server:
             accounts = [server.account(user, protocol) for user in users]
             async with self.platform.open_agent(
@@ -256,7 +257,7 @@ class BlockContract(Contract):
     @scenario
     async def test_an_agent_does_what_it_is_told(self) -> None:
         mail = self.platform.mailbox()
-        async with self.serve(users={"alice": "secret", "bob": "secret"}) as server:
+        async with self.serve(users={"alice": PASSWORD, "bob": PASSWORD}) as server:
             alice, bob = server.account(), server.account("bob")
             async with self.platform.open_agent([alice], on_event=lambda _, event: mail.put(event)) as agent:
                 await mail.find(Registered, name=alice.name)

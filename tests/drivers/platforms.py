@@ -21,6 +21,7 @@ import sipcore_sync
 import sipcore_trio
 from sipcore import Status
 from sipcore_sync.base import Agent, OnEvent, SocketDriver
+from tests.drivers.lockstep import AsyncioLockstep, Lockstep, SyncLockstep, TrioLockstep
 
 __all__ = ["AsyncPlatform", "AsyncioPlatform", "Job", "Mailbox", "Platform", "SyncPlatform", "TrioPlatform"]
 
@@ -78,6 +79,9 @@ class Platform(ABC):
     def open_agent(self, *arguments: Any, **options: Any) -> AbstractAsyncContextManager[Any]:
         """The convenience API."""
 
+    lockstep: type[Lockstep]
+    """The driver in its event loop, as a resident of a virtual world."""
+
     @abstractmethod
     async def elsewhere(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function that blocks; the drivers go on meanwhile."""
@@ -126,6 +130,7 @@ class SyncPlatform(Platform):
     """`sipcore_sync`, with its thread."""
 
     package = sipcore_sync
+    lockstep = SyncLockstep
 
     def run(self, scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
@@ -203,6 +208,7 @@ class AsyncioPlatform(AsyncPlatform):
     """`sipcore_asyncio`."""
 
     package = sipcore_asyncio
+    lockstep = AsyncioLockstep
 
     def run(self, scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
         complaints: list[object] = []
@@ -292,6 +298,7 @@ class TrioPlatform(AsyncPlatform):
     """`sipcore_trio`."""
 
     package = sipcore_trio
+    lockstep = TrioLockstep
 
     def __init__(self) -> None:
         self._nursery: trio.Nursery | None = None

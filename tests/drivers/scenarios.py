@@ -16,6 +16,7 @@ from sipcore.registrar import RegistrarPolicy
 from sipcore.server import Registrar
 from tests.drivers.platforms import Mailbox, Platform
 from tests.drivers.script import Input, Script
+from tests.secrecy import PASSWORD
 
 __all__ = ["PATHS", "TCP", "UDP", "Boom", "Contract", "Server", "call", "every_path", "scenario", "send"]
 
@@ -51,7 +52,7 @@ class Server(NamedTuple):
     def account(self, user: str = "alice", protocol: Protocol = UDP, **options: Any) -> Account:
         """An account here."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        options = {"password": "secret", "transport": Transport(protocol=protocol), **options}
+        options = {"password": PASSWORD, "transport": Transport(protocol=protocol), **options}
         return Account(f"sip:{user}@{host}:{self.ports[protocol]}", **options)
 
     def contacts(self, account: Account) -> list[str]:
@@ -76,7 +77,7 @@ class Contract:
         mail = self.platform.mailbox()
         registrar = Registrar(
             [(UDP, (host, 0)), (TCP, (host, 0))],
-            {"alice": "secret"} if users is None else users,
+            {"alice": PASSWORD} if users is None else users,
             policy=RegistrarPolicy(**policy),
             random=random.SystemRandom(),
             now=self.platform.package.now(),

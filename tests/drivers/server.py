@@ -9,6 +9,7 @@ import sipcore_sync
 from sipcore import Account, Event, Listening, Protocol
 from sipcore.registrar import RegistrarPolicy
 from sipcore.server import Registrar
+from tests.secrecy import PASSWORD
 
 __all__ = ["Server"]
 
@@ -23,7 +24,7 @@ class Server:
         self.port = 0
         random_source = random.SystemRandom()
         self.registrar = Registrar(
-            [(Protocol.UDP, ("127.0.0.1", 0))], {"alice": "secret"}, random=random_source, now=sipcore_sync.now()
+            [(Protocol.UDP, ("127.0.0.1", 0))], {"alice": PASSWORD}, random=random_source, now=sipcore_sync.now()
         )
         self.driver = sipcore_sync.Driver(self.registrar, self._on_event)
         self._thread = threading.Thread(target=self.driver.run)
@@ -37,7 +38,7 @@ class Server:
         self.driver.feed(self.registrar.close)
         self._thread.join(FAIL_SAFE)
 
-    def account(self, password: str = "secret") -> Account:
+    def account(self, password: str = PASSWORD) -> Account:
         return Account(f"sip:alice@127.0.0.1:{self.port}", password=password)
 
     def contacts(self) -> int:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.drivers.scenarios import call
 from tests.drivers.server import Server
+from tests.secrecy import PASSWORD
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -27,7 +28,7 @@ FAIL_SAFE = 60.0
 def running(name: str, server: Server) -> Iterator[IO[str]]:
     """An example as a user runs it, interrupted at the end of the block."""
     process = subprocess.Popen(
-        [sys.executable, "-u", str(EXAMPLES / name), server.account().aor, "secret"],
+        [sys.executable, "-u", str(EXAMPLES / name), server.account().aor, PASSWORD],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
