@@ -7,8 +7,9 @@ from typing import Any
 from sipcore.config import Account, Timing, Transport
 from sipcore.syntax.message import Request
 from sipcore.values import Protocol
+from tests.secrecy import PASSWORD
 
-__all__ = ["TCP", "T1_100", "account", "has_credentials"]
+__all__ = ["PASSWORD", "TCP", "T1_100", "account", "has_credentials"]
 
 TCP = Transport(protocol=Protocol.TCP)
 
@@ -17,8 +18,8 @@ T1_100 = Timing(t1=0.1)
 
 
 def account(user: str = "alice", **options: Any) -> Account:
-    """`sip:<user>@example.com`, named like the user, with the password "secret"."""
-    known = {"name": user} if "credentials" in options else {"name": user, "password": "secret"}
+    """`sip:<user>@example.com`, named like the user, with the password that nobody may see."""
+    known = {"name": user} if "credentials" in options else {"name": user, "password": PASSWORD}
     return Account(f"sip:{user}@example.com", **{**known, **options})
 
 

@@ -1,4 +1,5 @@
-"""What holds for all tests: requirement ids are real and few, and a missing peer program is never silent."""
+"""What holds for all tests: requirement ids are real and few, a missing peer program is never silent, and no secret is
+seen (`tests.watch`)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.watch"]
 
 MAX_REQUIREMENTS = 3
 """A test that names more rows than this proves none of them well."""

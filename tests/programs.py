@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.secrecy import heard
+
 __all__ = ["ENVIRONMENT", "FAIL_SAFE", "TOP", "Program"]
 
 FAIL_SAFE = 60.0
@@ -45,6 +47,7 @@ class Program:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
+        heard(self._output.decode("utf-8", "replace"), "what a program printed")
         assert self._process.stdout is not None
         self._process.stdout.close()
 

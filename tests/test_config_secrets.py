@@ -8,6 +8,7 @@ import pytest
 
 from sipcore.config import Account
 from sipcore.errors import ConfigError
+from tests.secrecy import PASSWORD
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ from sipcore.errors import ConfigError
 )
 def test_a_password_in_a_uri_is_masked(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
-        Account("sip:alice@example.com", password="secret", **options)
+        Account("sip:alice@example.com", password=PASSWORD, **options)
     error: ConfigError = caught.value
     assert error.option == next(iter(options))
     for text in (str(error), repr(error), repr(error.args), repr(error.value), error.expected):

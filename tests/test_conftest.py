@@ -15,7 +15,8 @@ def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
     """A test session of its own, under the same conftest, with no peer program in sight."""
     monkeypatch.delenv("SIPCORE_REQUIRE_PEERS", raising=False)
     source = (HERE / "conftest.py").read_text()
-    source = source.replace(":/usr/local/sbin:/usr/sbin", "").replace('pytest_plugins = ["pytester"]\n', "")
+    source = source.replace(":/usr/local/sbin:/usr/sbin", "")
+    source = source.replace('pytest_plugins = ["pytester", "tests.watch"]\n', "")
     pytester.makeconftest(source)
     pytester.path.joinpath("requirements.txt").write_text("\n".join(KNOWN) + "\n")
     pytester.makeini("[pytest]\nmarkers =\n  requirement(*ids): x\n  peer(name): x\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
 from sipcore.auth import (
@@ -31,6 +33,24 @@ def answered(
 ) -> list[tuple[str, str, str | None]]:
     sessions = select(parse_challenges(values, proxy=proxy), credentials, policy).sessions
     return [(session.challenge.realm, session.algorithm.value, session.qop) for session in sessions]
+
+
+def test_every_cell_of_the_policies_is_as_written_down() -> None:
+    cells = {
+        "order": (Order.STRONGEST, Order.SERVER, Order.SERVER),
+        "qops": (("auth", "auth-int"), ("auth",), ("auth-int", "auth")),
+        "without_qop": (True, True, True),
+        "algorithms": (
+            tuple(Algorithm),
+            (Algorithm.MD5, Algorithm.SHA_256, Algorithm.SHA_512_256),
+            (Algorithm.MD5,),
+        ),
+        "userhash": (True, False, False),
+        "proactive": (True, False, False),
+    }
+    assert [item.name for item in fields(AuthPolicy)] == list(cells)
+    for name, row in cells.items():
+        assert tuple(getattr(policy, name) for policy in (SIPCORE_POLICY, ASTERISK_POLICY, JSSIP_POLICY)) == row
 
 
 @pytest.mark.parametrize("values", [(SHA_512, SHA, MD5), (MD5, SHA, SHA_512), (SHA, SHA_512, MD5)])
@@ -166,6 +186,27 @@ def test_the_reason_names_realm_algorithm_and_scheme() -> None:
         "q/MD5: the qop auth-conf is not supported",
         "z/MD5-sess: the algorithm needs a qop and none is offered",
         "u\\x85/MD5: no credential for this realm and algorithm",
+    ]
+
+
+@pytest.mark.parametrize(("size", "shown"), [(80, "r" * 80), (81, "r" * 79 + "…"), (900, "r" * 79 + "…")])
+def test_the_reason_shows_no_more_of_a_realm_than_fits_a_line(size: int, shown: str) -> None:
+    selection = select(parse_challenges([f'Digest realm="{"r" * size}", nonce="n", algorithm=FOO'], proxy=False), [])
+    assert selection.reason == f"{shown}/FOO: the algorithm is not known"
+
+
+@pytest.mark.parametrize(("size", "shown"), [(40, "F" * 40), (41, "F" * 39 + "…"), (900, "F" * 39 + "…")])
+def test_the_reason_shows_no_more_of_a_token_than_fits_a_line(size: int, shown: str) -> None:
+    token = "F" * size
+    values = [
+        f'Digest realm="r", nonce="n", algorithm={token}',
+        f'Digest realm="r", nonce="n", qop="{token}"',
+        f'{token} realm="r"',
+    ]
+    assert select(parse_challenges(values, proxy=False), [ALICE]).reason.split("; ") == [
+        f"r/{shown}: the algorithm is not known",
+        f"r/MD5: the qop {shown.lower()} is not supported",
+        f"scheme {shown} is not supported",
     ]
 
 

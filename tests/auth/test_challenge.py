@@ -114,6 +114,23 @@ def test_escapes_in_qop_and_algorithm_are_undone() -> None:
     assert one(str(challenge)) == challenge
 
 
+def test_what_is_written_is_what_was_read_byte_for_byte() -> None:
+    """Servers compare some of it without undoing escapes, and some know tokens in one case only."""
+    for value in (
+        r'Digest realm="\r\"", domain="sip:a", nonce="\n", opaque="\o", stale=true, algorithm=MD5, qop="auth,x", '
+        "charset=UTF-8, userhash=true",
+        'Digest realm="", nonce="", opaque="", algorithm="a b"',
+        'Digest realm="r", nonce="n"',
+    ):
+        (challenge,) = parse(value)
+        assert str(challenge) == value
+
+
+@pytest.mark.parametrize("text", ["auth\u00a0", "\u3000auth", "AUTHX", "Xauth"])
+def test_only_blanks_are_taken_off_the_names_of_qops(text: str) -> None:
+    assert parse(f'Digest realm="r", nonce="n", qop="{text}, auth-int\t"')[0].qop == (text.lower(), "auth-int")
+
+
 def test_an_empty_realm_is_a_realm_and_an_empty_opaque_an_opaque() -> None:
     assert one('Digest realm="", nonce="n", opaque=""')[:4] == ("Digest", "", "n", "")
     assert one('Digest realm="", nonce="n"').opaque is None

@@ -182,7 +182,15 @@ def test_nonces_that_hold_once_are_learned_and_unasked_use_ends(client: Client) 
     assert client.challenged(digest(f"n{REUSE_FAILURES}")).new
     assert counts(client.again()) == [(f"n{REUSE_FAILURES}", "00000002")]
     client.auth.forget()
-    assert not client.auth.reuse_fails
+    # All of it is forgotten: it takes as many refusals as the first time.
+    client.registers("m0")
+    for number in range(1, REUSE_FAILURES + 1):
+        assert not client.auth.reuse_fails
+        client.first()
+        client.challenged(digest(f"m{number}"))
+        client.again()
+        client.accepted()
+    assert client.auth.reuse_fails
 
 
 def test_one_success_of_a_reused_nonce_forgives_the_failures_before(client: Client) -> None:
@@ -252,6 +260,7 @@ def test_after_a_403_nothing_is_sent_unasked_until_it_works_again(client: Client
     client.registers()
     assert len(client.first()) == 1
     client.auth.refused()
+    assert [session.proven for session in client.auth.sessions] == [False]
     assert client.first() == []
     assert client.challenged(digest("n2")).new
     client.again()

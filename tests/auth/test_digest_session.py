@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -279,6 +280,50 @@ def test_nextnonce_is_used_next_with_nc_one(escaped: str) -> None:
     fields = fields_of(ask(made))
     assert (fields["nonce"], fields["nc"]) == (escaped, "00000001")
     assert made.nonce == escaped.replace("\\", "")
+
+
+def test_behind_a_nextnonce_a_realm_is_still_echoed_byte_for_byte() -> None:
+    made = session(r'realm="\r", nonce="n1", qop="auth"')
+    ask(made)
+    made.note_authentication_info('nextnonce="n2"', uri=URI)
+    assert ask(made).startswith(r'Digest username="alice", realm="\r", nonce="n2", uri=')
+
+
+def test_a_new_nonce_begins_without_a_cnonce_and_draws_its_own() -> None:
+    """Law: after any way to a new nonce the session is as one that has not answered yet."""
+    random = Random(5)
+    made = session()
+    used = {fields_of(ask(made, random))["cnonce"]}
+    for number, adopted in enumerate((False, True, False), 2):
+        nonce = f"n{number}"
+        if adopted:
+            made.note_authentication_info(f'nextnonce="{nonce}"', uri=URI)
+        else:
+            renew(made, f'realm="r", nonce="{nonce}", algorithm=MD5, qop="auth"')
+        assert (made.nonce, made.nc, made.cnonce) == (nonce, 0, "")
+        assert made.adopted is adopted
+        cnonce = fields_of(ask(made, random))["cnonce"]
+        assert re.fullmatch("[0-9a-f]{32}", cnonce)
+        assert cnonce not in used
+        used.add(cnonce)
+
+
+def test_a_response_without_a_body_is_proved_as_one() -> None:
+    made = session('realm="r", nonce="n1", qop="auth-int"')
+    ask(made)
+    assert made.note_authentication_info(f'rspauth="{proof(made, body=b"")}"', uri=URI) is InfoResult.OK
+
+
+def test_bytes_that_are_no_utf8_are_hashed_as_they_came_and_never_raise() -> None:
+    odd = b"n\xff".decode("utf-8", "surrogateescape")
+    made = session(f'realm="r", nonce="{odd}", algorithm=MD5-sess, qop="auth"')
+    fields = fields_of(ask(made))
+    assert fields["nonce"] == odd
+    start = hashlib.md5(b"alice:r:secret").hexdigest().encode() + b":n\xff:" + fields["cnonce"].encode()
+    key = Secret(hashlib.md5(start).hexdigest())
+    a2 = a2_hash(Algorithm.MD5, "REGISTER", URI, "auth", b"")
+    assert fields["response"] == response(Algorithm.MD5, key, odd, "00000001", fields["cnonce"], "auth", a2)
+    assert made.note_authentication_info(f'rspauth="{odd}"', uri=URI) is InfoResult.WRONG
 
 
 def test_a_nextnonce_that_is_the_present_one_goes_on_counting() -> None:

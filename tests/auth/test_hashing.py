@@ -128,3 +128,55 @@ def test_strength_orders_the_bases_and_sess_counts_as_its_base() -> None:
 
 def test_bytes_that_are_no_utf8_are_hashed_as_they_came() -> None:
     assert Algorithm.MD5.hash(b"\xff\xe4".decode("utf-8", "surrogateescape")) == hashlib.md5(b"\xff\xe4").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name"),
+    [(Algorithm.MD5, "md5"), (Algorithm.SHA_256, "sha256"), (Algorithm.SHA_512_256, "sha512_256")],
+)
+def test_on_a_machine_in_fips_mode_it_is_said_that_nothing_depends_on_the_hash(
+    monkeypatch: pytest.MonkeyPatch, algorithm: Algorithm, name: str
+) -> None:
+    """Such a machine refuses a hash unless it is told so, both when it is looked for and each time it is computed."""
+    real, ours = getattr(hashlib, name, None), Sha512of256
+
+    def strict(data: bytes = b"", *, usedforsecurity: bool = True) -> Any:
+        if usedforsecurity is not False:
+            raise ValueError("disabled for FIPS")
+        assert data in (b"", b"abc"), "what is tried out is nobody's text"
+        return ours(data) if real is None else real(data)
+
+    def new(asked: str, data: bytes, **options: Any) -> Any:
+        assert asked == name
+        return strict(data, **options)
+
+    monkeypatch.setattr(hashlib, "new", new)
+    function = hashing.sha512_256_function() if name == "sha512_256" else hashing._permitted(strict)
+    assert function is not Sha512of256
+    assert function(b"abc").hexdigest() == algorithm.hash("abc")
+
+
+def test_where_nothing_is_refused_the_hash_function_itself_is_used() -> None:
+    tried: list[bytes] = []
+
+    def function(data: bytes) -> Any:
+        tried.append(data)
+        return hashlib.sha256(data)
+
+    assert hashing._permitted(function) is function
+    assert tried == [b""]
+
+
+@pytest.mark.parametrize("gone", [ImportError("no _md5"), AttributeError("no md5")])
+def test_the_interpreters_own_md5_is_used_where_it_has_one(monkeypatch: pytest.MonkeyPatch, gone: Exception) -> None:
+    class Own:
+        md5 = staticmethod(hashlib.sha256)
+
+    monkeypatch.setattr(hashing, "import_module", {"_md5": Own}.__getitem__)
+    assert hashing._md5() is Own.md5
+
+    def without(name: str) -> Any:
+        raise gone
+
+    monkeypatch.setattr(hashing, "import_module", without)
+    assert hashing._md5()(b"abc").hexdigest() == hashlib.md5(b"abc").hexdigest()

@@ -36,11 +36,12 @@ from sipcore import (
 from sipcore.client import MAX_UNREAD, Client, Entered, EnteringFailed, Left, LogLevel, Wait, log_line
 from sipcore.errors import ConfigError, LocalProtocolError
 from sipcore.testing import REGISTRAR, ScriptedPeer, Station, Step, World, ok
+from tests.secrecy import PASSWORD
 
 # With addresses everywhere nothing has to be resolved, which a station does for user agents alone.
 HOST = Transport(local=("192.0.2.10", 0))
-ALICE = Account("sip:alice@192.0.2.1", password="secret", name="alice", transport=HOST)
-BOB = Account("sip:bob@192.0.2.1", password="secret", name="bob", transport=HOST)
+ALICE = Account("sip:alice@192.0.2.1", password=PASSWORD, name="alice", transport=HOST)
+BOB = Account("sip:bob@192.0.2.1", password=PASSWORD, name="bob", transport=HOST)
 
 
 class Block:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.secrecy import heard
+
 TOP = Path(__file__).parents[2]
 
 PATIENCE = 30.0
@@ -69,6 +71,7 @@ class Process:
         self._reader.join(PATIENCE)
         assert self.process.stdout is not None
         self.process.stdout.close()
+        heard(self.output, "what a command printed")
 
     def _find(self, text: str, start: int) -> str | None:
         return next((line for line in self.lines[start:] if text in line), None)

@@ -25,8 +25,9 @@ from sipcore.values import Cause, OutcomeClass, Protocol, Secret
 from sipcore_trio.daemon import cli, codes, demo, probe
 from sipcore_trio.daemon.registrar import parse_listen, parse_user
 from tests.daemon.conftest import PATIENCE, Process
+from tests.secrecy import PASSWORD
 
-CANARY = "canary-91bc"
+CANARY = PASSWORD
 
 Start = Callable[..., Process]
 Run = Callable[..., subprocess.CompletedProcess[str]]

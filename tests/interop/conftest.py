@@ -9,6 +9,7 @@ import pytest
 
 from sipcore import Account, Protocol, Timing, Transport
 from tests.interop.stacks import STACKS, Stack
+from tests.secrecy import PASSWORD
 
 TIMING = Timing(t1=0.05, t2=0.4, t4=0.5)
 """A tenth of the standard's times: loopback loses nothing, and a retransmission costs little."""
@@ -37,7 +38,7 @@ def account(protocol: Protocol) -> AccountMaker:
     def make(registrar: str, **options: object) -> Account:
         settings: dict[str, object] = {
             "username": "alice",
-            "password": "secret",
+            "password": PASSWORD,
             "registrar": registrar,
             "transport": Transport(protocol=protocol),
             "timing": TIMING,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.programs import ENVIRONMENT, FAIL_SAFE, Program
+from tests.secrecy import PASSWORD
 
 __all__ = ["Daemon", "pjsip_conf"]
 
@@ -62,7 +63,7 @@ class Daemon(Program):
         return self.wait()
 
 
-def pjsip_conf(registrar: str, protocol: str, *, password: str = "secret", expiration: int = 12) -> str:
+def pjsip_conf(registrar: str, protocol: str, *, password: str = PASSWORD, expiration: int = 12) -> str:
     """A pjsip.conf with one registration, tried at once, and refreshed 10 s before it ends: after 2 s."""
     return f"""\
 [system]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.conftest import find_peer
+from tests.secrecy import PASSWORD
 
 __all__ = ["Contact", "Kamailio", "free_port"]
 
@@ -96,7 +97,7 @@ class Kamailio:
     ) -> None:
         self._log = log
         self._digest = digest
-        self._users = {"alice": "secret"} if users is None else users
+        self._users = {"alice": PASSWORD} if users is None else users
         self._nonce_lifetime = nonce_lifetime
         # Unix sockets have short names only; pytest's directories are too deep.
         self._directory = tempfile.mkdtemp(prefix="kamailio-")

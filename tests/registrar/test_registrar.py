@@ -19,6 +19,7 @@ from sipcore.registrar import RegistrarPolicy, rules
 from sipcore.server import Registrar
 from sipcore.syntax.message import Response, parse_message
 from sipcore.values import Address, Protocol
+from tests.secrecy import PASSWORD
 
 LOCAL = ("192.0.2.1", 5060)
 CLIENT = ("192.0.2.7", 5062)
@@ -216,16 +217,16 @@ def digest(challenge: Response, username: str, password: str, nc: int = 1) -> st
 
 @pytest.mark.requirement("RFC3261-22.1-07", "RFC3261-10.3-11")
 def test_a_registration_with_digest_from_the_first_request_to_the_removal() -> None:
-    line = Line(RegistrarPolicy(algorithms=(Algorithm.MD5,)), {"alice": "secret"})
+    line = Line(RegistrarPolicy(algorithms=(Algorithm.MD5,)), {"alice": PASSWORD})
     challenge = line.ask(request())
     assert challenge.status == 401
-    final = line.ask(request(branch="z9hG4bK2", cseq=2, more=digest(challenge, "alice", "secret")))
+    final = line.ask(request(branch="z9hG4bK2", cseq=2, more=digest(challenge, "alice", PASSWORD)))
     assert (final.status, final.get_all("contact")) == (200, ["<sip:alice@192.0.2.7:5062>;expires=3600"])
     assert [binding.expires_at for binding in line.registrar.bindings("sip:alice@192.0.2.1")] == [3601.0]
     assert line.registrar.addresses == 1
-    refresh = line.ask(request(branch="z9hG4bK3", cseq=3, more=digest(challenge, "alice", "secret", nc=2)), now=1801.0)
+    refresh = line.ask(request(branch="z9hG4bK3", cseq=3, more=digest(challenge, "alice", PASSWORD, nc=2)), now=1801.0)
     assert refresh.status == 200
-    removal = request(branch="z9hG4bK4", cseq=4, expires="0", more=digest(challenge, "alice", "secret", nc=3))
+    removal = request(branch="z9hG4bK4", cseq=4, expires="0", more=digest(challenge, "alice", PASSWORD, nc=3))
     assert line.ask(removal, now=1900.0).get_all("contact") == []
     assert line.registrar.addresses == 0
 
@@ -341,11 +342,11 @@ def test_bindings_takes_uris() -> None:
 
 def test_what_is_remembered_for_speed_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "MAX_REMEMBERED", 3)
-    line = Line(RegistrarPolicy(algorithms=(Algorithm.MD5,)), {f"user{number}": "secret" for number in range(9)})
+    line = Line(RegistrarPolicy(algorithms=(Algorithm.MD5,)), {f"user{number}": PASSWORD for number in range(9)})
     for number in range(9):
         user = f"user{number}"
         challenge = line.ask(request(branch=f"z9hG4bKa{number}", user=user))
-        authorization = digest(challenge, user, "secret")
+        authorization = digest(challenge, user, PASSWORD)
         final = line.ask(request(branch=f"z9hG4bKb{number}", user=user, cseq=2, more=authorization))
         assert final.status == 200
     assert len(line.registrar._rules._aors) <= 3
@@ -354,7 +355,7 @@ def test_what_is_remembered_for_speed_is_bounded(monkeypatch: pytest.MonkeyPatch
 
 def test_long_addresses_are_not_remembered() -> None:
     """Else strangers, whose requests are only challenged, could fill gigabytes with them."""
-    line = Line(RegistrarPolicy(algorithms=(Algorithm.MD5,)), {"alice": "secret"})
+    line = Line(RegistrarPolicy(algorithms=(Algorithm.MD5,)), {"alice": PASSWORD})
     for number in range(3):
         data = request(branch=f"z9hG4bK{number}", user=f"{'a' * 128}{number}")
         line.ask(data.replace(b"REGISTER sip:", b"REGISTER sip:%s%d@" % (b"a" * 128, number)))
@@ -365,7 +366,7 @@ def test_long_addresses_are_not_remembered() -> None:
 
 def test_the_same_inputs_give_the_same_bytes() -> None:
     def run() -> list[Command | Event]:
-        line = Line(RegistrarPolicy(), {"alice": "secret"})
+        line = Line(RegistrarPolicy(), {"alice": PASSWORD})
         return [output for number in range(5) for output in line.send(request(branch=f"z9hG4bK{number}"), now=number)]
 
     assert run() == run()
@@ -390,7 +391,7 @@ def test_no_message_raises_and_the_bindings_stay_sound(messages: list[list[tuple
     """However requests are damaged: no exception, an answer or a report or both and never a second answer, only
     REGISTER changes anything, and nothing that is written breaks out of its line."""
     for policy in (OPEN, RegistrarPolicy()):
-        line = Line(policy, {"alice": "secret"})
+        line = Line(policy, {"alice": PASSWORD})
         for number, edits in enumerate(messages):
             data = SAMPLE.replace(b"z9hG4bK1", f"z9hG4bK{number}".encode())
             for place, length, piece in edits:

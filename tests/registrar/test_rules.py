@@ -15,6 +15,7 @@ from sipcore.registrar import Location, RegistrarPolicy, Rules, StoredBinding, U
 from sipcore.syntax.message import Request, parse_message
 from sipcore.timers import Timers
 from sipcore.values import Secret
+from tests.secrecy import PASSWORD
 
 OPEN = RegistrarPolicy(require_authentication=False)
 ALICE = "sip:alice@example.com"
@@ -112,7 +113,7 @@ def test_require_is_processed_before_anything_changes(bench: Bench) -> None:
 
 # --- steps 3 to 5 ----------------------------------------------------------------------------------------------------
 
-USERS: dict[str, Secret | str | Credential] = {"alice": "secret", "bob": Secret("hush"), "carol@example.com": "c"}
+USERS: dict[str, Secret | str | Credential] = {"alice": PASSWORD, "bob": Secret("hush"), "carol@example.com": "c"}
 
 
 def digest_answer(answer: Answer, username: str, password: str, *, nc: int = 1, uri: str = "sip:example.com") -> str:
@@ -164,13 +165,13 @@ def test_the_realm_is_the_first_domain_unless_given() -> None:
 
 def test_the_right_password_registers() -> None:
     bench = Bench(RegistrarPolicy(), USERS)
-    assert listed(signed(bench, "alice", "secret", "<sip:a@pc>")) == ["<sip:a@pc>;expires=3600"]
+    assert listed(signed(bench, "alice", PASSWORD, "<sip:a@pc>")) == ["<sip:a@pc>;expires=3600"]
     bob = "<sip:bob@example.com>"
     assert signed(bench, "bob", "hush", "<sip:b@pc>", to=bob).status == 200
     assert signed(bench, "carol@example.com", "c", "<sip:c@pc>", to="<sip:carol@example.com>").status == 200
 
 
-@pytest.mark.parametrize(("username", "password"), [("alice", "wrong"), ("nobody", "secret")])
+@pytest.mark.parametrize(("username", "password"), [("alice", "wrong"), ("nobody", PASSWORD)])
 def test_a_wrong_password_and_an_unknown_user_are_challenged_alike(username: str, password: str) -> None:
     bench = Bench(RegistrarPolicy(), USERS)
     answer = signed(bench, username, password, "<sip:a@pc>")
@@ -182,9 +183,9 @@ def test_a_wrong_password_and_an_unknown_user_are_challenged_alike(username: str
 @pytest.mark.requirement("RFC3261-10.3-04")
 def test_somebody_elses_address_is_403_and_one_that_is_not_there_404() -> None:
     bench = Bench(RegistrarPolicy(domains=("example.com",)), USERS)
-    assert signed(bench, "alice", "secret", "<sip:a@pc>", to="<sip:bob@example.com>").status == 403
-    assert signed(bench, "alice", "secret", "<sip:a@pc>", to="<sip:nobody@example.com>").status == 404
-    assert signed(bench, "alice", "secret", "<sip:a@pc>", to="<sip:alice@example.org>").status == 404
+    assert signed(bench, "alice", PASSWORD, "<sip:a@pc>", to="<sip:bob@example.com>").status == 403
+    assert signed(bench, "alice", PASSWORD, "<sip:a@pc>", to="<sip:nobody@example.com>").status == 404
+    assert signed(bench, "alice", PASSWORD, "<sip:a@pc>", to="<sip:alice@example.org>").status == 404
     assert signed(bench, "carol@example.com", "c", "<sip:a@pc>", to="<sip:alice@example.com>").status == 403
     assert len(bench.location) == 0
 
@@ -201,7 +202,7 @@ def test_an_address_without_a_user_is_404(bench: Bench) -> None:
 
 
 def test_users_may_be_a_function_and_credentials_may_be_hashed() -> None:
-    ha1 = Secret(Algorithm.MD5.hash("alice:localhost:secret"))
+    ha1 = Secret(Algorithm.MD5.hash(f"alice:localhost:{PASSWORD}"))
     known = Credential(username="alice", ha1=((Algorithm.MD5, ha1),))
     asked: list[str] = []
 
@@ -210,8 +211,8 @@ def test_users_may_be_a_function_and_credentials_may_be_hashed() -> None:
         return known if username == "alice" else None
 
     bench = Bench(RegistrarPolicy(), find)
-    assert signed(bench, "alice", "secret", "<sip:a@pc>").status == 200
-    assert signed(bench, "bob", "secret", "<sip:a@pc>").status == 401
+    assert signed(bench, "alice", PASSWORD, "<sip:a@pc>").status == 200
+    assert signed(bench, "bob", PASSWORD, "<sip:a@pc>").status == 401
     assert {"alice", "bob"} <= set(asked)
 
 
@@ -233,11 +234,11 @@ def test_a_password_that_no_client_could_have_is_nobodys() -> None:
 def test_an_old_nonce_with_the_right_password_is_stale() -> None:
     bench = Bench(RegistrarPolicy(nonce_lifetime=10.0), USERS)
     challenge = bench.register("<sip:a@pc>")
-    bench.authorization = digest_answer(challenge, "alice", "secret")
+    bench.authorization = digest_answer(challenge, "alice", PASSWORD)
     bench.now += 9.999
     assert bench.register("<sip:a@pc>").status == 200
     bench.now += 0.001
-    bench.authorization = digest_answer(challenge, "alice", "secret", nc=2)
+    bench.authorization = digest_answer(challenge, "alice", PASSWORD, nc=2)
     stale = bench.register("<sip:a@pc>")
     assert stale.status == 401
     assert all("stale=true" in row for row in header(stale, "WWW-Authenticate"))
@@ -250,7 +251,7 @@ def test_a_nonce_serves_many_refreshes_each_count_once() -> None:
     bench = Bench(RegistrarPolicy(), USERS)
     challenge = bench.register("<sip:a@pc>")
     for nc in (1, 2, 9, 10, 16):
-        bench.authorization = digest_answer(challenge, "alice", "secret", nc=nc)
+        bench.authorization = digest_answer(challenge, "alice", PASSWORD, nc=nc)
         assert bench.register("<sip:a@pc>").status == 200
         replayed = bench.register("<sip:a@pc>")
         assert replayed.status == 401
@@ -260,9 +261,9 @@ def test_a_nonce_serves_many_refreshes_each_count_once() -> None:
 def test_one_time_nonces_are_good_for_one_request() -> None:
     bench = Bench(RegistrarPolicy(one_time_nonces=True), USERS)
     challenge = bench.register("<sip:a@pc>")
-    bench.authorization = digest_answer(challenge, "alice", "secret", nc=1)
+    bench.authorization = digest_answer(challenge, "alice", PASSWORD, nc=1)
     assert bench.register("<sip:a@pc>").status == 200
-    bench.authorization = digest_answer(challenge, "alice", "secret", nc=2)
+    bench.authorization = digest_answer(challenge, "alice", PASSWORD, nc=2)
     again = bench.register("<sip:a@pc>")
     assert again.status == 401
     assert "stale=true" in header(again, "WWW-Authenticate")[0]
@@ -271,9 +272,9 @@ def test_one_time_nonces_are_good_for_one_request() -> None:
 def test_an_answer_without_qop_is_good_once_anyhow() -> None:
     bench = Bench(RegistrarPolicy(one_time_nonces=True), USERS)
     challenge = bench.register("<sip:a@pc>")
-    nonce = digest_answer(challenge, "alice", "secret").partition('nonce="')[2].partition('"')[0]
+    nonce = digest_answer(challenge, "alice", PASSWORD).partition('nonce="')[2].partition('"')[0]
     h = Algorithm.MD5.hash
-    response = h(f"{h('alice:localhost:secret')}:{nonce}:{h('REGISTER:sip:example.com')}")
+    response = h(f"{h(f'alice:localhost:{PASSWORD}')}:{nonce}:{h('REGISTER:sip:example.com')}")
     bench.authorization = (
         f'Digest username="alice", realm="localhost", nonce="{nonce}", uri="sip:example.com", response="{response}"'
     )
@@ -284,7 +285,7 @@ def test_an_answer_without_qop_is_good_once_anyhow() -> None:
 @pytest.mark.parametrize("missing", ["response", "uri", "nonce"])
 def test_credentials_with_a_hole_are_400(missing: str) -> None:
     bench = Bench(RegistrarPolicy(), USERS)
-    full = digest_answer(bench.register("<sip:a@pc>"), "alice", "secret")
+    full = digest_answer(bench.register("<sip:a@pc>"), "alice", PASSWORD)
     bench.authorization = ", ".join(
         item for item in full.removeprefix("Digest ").split(", ") if not item.startswith(missing)
     )
@@ -301,11 +302,11 @@ def test_an_unknown_scheme_is_challenged() -> None:
 
 
 def test_authentication_info_proves_that_we_know_the_password() -> None:
-    assert header(signed(Bench(RegistrarPolicy(), USERS), "alice", "secret"), "Authentication-Info") == []
+    assert header(signed(Bench(RegistrarPolicy(), USERS), "alice", PASSWORD), "Authentication-Info") == []
     bench = Bench(RegistrarPolicy(authentication_info=True), USERS)
-    (value,) = header(signed(bench, "alice", "secret"), "Authentication-Info")
+    (value,) = header(signed(bench, "alice", PASSWORD), "Authentication-Info")
     nonce = bench.authorization.partition('nonce="')[2].partition('"')[0]
-    ha1, ha2 = Algorithm.MD5.hash("alice:localhost:secret"), Algorithm.MD5.hash(":sip:example.com")
+    ha1, ha2 = Algorithm.MD5.hash(f"alice:localhost:{PASSWORD}"), Algorithm.MD5.hash(":sip:example.com")
     assert f'rspauth="{Algorithm.MD5.hash(f"{ha1}:{nonce}:00000001:abc:auth:{ha2}")}"' in value
     assert header(Bench(RegistrarPolicy(authentication_info=True, require_authentication=False)).register(), "x") == []
 
