@@ -17,8 +17,9 @@ import pytest
 
 from sipcore_trio.daemon import cli, client
 from tests.daemon.conftest import Process
+from tests.secrecy import PASSWORD
 
-CANARY = "canary-5e0f"
+CANARY = PASSWORD
 
 Start = Callable[..., Process]
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -4,8 +4,8 @@ Theory of operation. `cli` parses arguments and imports only what the command ne
 configuration, checks all that can be checked before anything is sent (file descriptors, local addresses, the control
 socket), then keeps one `UserAgent` on one trio driver, and turns events into log lines (`narrator`), commands of the
 control socket into calls of the agent (`control`), and signals into reload or stop. `client` is the other end of the
-socket, on plain blocking sockets; `render` turns statuses into text. `probe`,
-`registrar` and `demo` are programs of their own.
+socket, on plain blocking sockets; `render` turns statuses into text. `recording` keeps what the agent did, in memory
+and in a file, and `replaying` plays such a file back. `probe`, `registrar` and `demo` are programs of their own.
 
 Everything runs in one task group of one thread; the agent decides, and nothing here knows a status code.
 """

@@ -1,4 +1,4 @@
-"""The command line: `sipcore run | show | send | reload | trace | probe | registrar | demo`."""
+"""The command line: `sipcore run | show | send | reload | trace | record | replay | probe | registrar | demo`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ MIN_DEMO = 3
 """Seconds: in less nothing can be refreshed, and no silence noticed."""
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+
+DEFAULT_RECORD_LIMIT = 256 << 20
+"""Bytes of a file of `--record`: some hundred thousand refreshes, and less than any disk for logs holds."""
+
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30}
+"""By how many bits each shifts."""
 
 DISTRIBUTION = "sipcore-registration"
 
@@ -81,6 +87,22 @@ def parser() -> _Parser:
         help="how long un-registering may take (10, and 1 for every 500)",
     )
 
+    run.add_argument(
+        "--record",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="write everything that happens to a new file, for sipcore replay (sipcore-<start>.jsonl)",
+    )
+    run.add_argument(
+        "--record-limit",
+        type=_size,
+        default=DEFAULT_RECORD_LIMIT,
+        metavar="SIZE",
+        help="where --record stops: bytes, or with K, M or G behind (256M)",
+    )
+    run.add_argument("--no-ring", action="store_true", help="keep no recording of the last minutes in memory")
+
     show = commands.add_parser("show", help="show registrations", allow_abbrev=False)
     what = show.add_subparsers(dest="what", required=True, metavar="WHAT")
     every = what.add_parser("registrations", help="all of them", allow_abbrev=False)
@@ -101,6 +123,33 @@ def parser() -> _Parser:
     trace = commands.add_parser("trace", help="print messages as they come and go", allow_abbrev=False)
     trace.add_argument("name", metavar="NAME", help="a registration's name, or '*all'")
     _control(trace)
+
+    record = commands.add_parser("record", help="what the daemon recorded of the last minutes", allow_abbrev=False)
+    doing = record.add_subparsers(dest="what", required=True, metavar="WHAT")
+    dump = doing.add_parser("dump", help="write it to a file", allow_abbrev=False)
+    dump.add_argument("file", nargs="?", default="", metavar="FILE", help="a new file, or - (sipcore-<now>.jsonl)")
+    status = doing.add_parser("status", help="how much there is, and since when", allow_abbrev=False)
+    for command in (dump, status):
+        _control(command)
+
+    replay = commands.add_parser("replay", help="play a recording back, or draw it", allow_abbrev=False)
+    replay.add_argument("file", metavar="FILE", help="a recording, or - for stdin")
+    shown = replay.add_mutually_exclusive_group()
+    shown.add_argument("--step", action="store_true", help="show step by step what happens; Enter goes on, q ends")
+    shown.add_argument("--ladder", action="store_true", help="draw a ladder diagram in text")
+    shown.add_argument("--mermaid", action="store_true", help="draw a Mermaid sequence diagram")
+    shown.add_argument("--pcap", metavar="FILE", help="write a packet capture to a new file, or -")
+    replay.add_argument("--from", dest="first", type=_number, metavar="N", help="show from step N on")
+    replay.add_argument("--to", dest="last", type=_number, metavar="M", help="show up to step M")
+    replay.add_argument("--name", metavar="NAME", help="show one registration, and what concerns all")
+    replay.add_argument(
+        "--secret",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="a registration's password is the first line of FILE; repeatable",
+    )
+    replay.add_argument("-c", "--config", metavar="FILE", help="take passwords from this pjsip.conf")
 
     probe = commands.add_parser("probe", help="register once, un-register, tell the outcome", allow_abbrev=False)
     probe.add_argument("uri", metavar="URI", help="the registrar, such as sip:example.com")
@@ -240,6 +289,19 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) > 0):
+        raise argparse.ArgumentTypeError("a step's number, from 1")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    digits, unit = (text[:-1], text[-1].upper()) if text[-1:].isalpha() else (text, "")
+    if unit not in _UNITS or not (digits.isascii() and digits.isdigit() and 0 < len(digits) <= 15) or not int(digits):
+        raise argparse.ArgumentTypeError("bytes, such as 1048576, or with K, M or G behind, such as 256M")
+    return int(digits) << _UNITS[unit]
+
+
 def _one_of(*names: str) -> Callable[[str], str]:
     def convert(text: str) -> str:
         for name in names:
@@ -280,6 +342,18 @@ def _trace(options: argparse.Namespace) -> int:
     return trace(options)
 
 
+def _record(options: argparse.Namespace) -> int:
+    from sipcore_trio.daemon.client import record
+
+    return record(options)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from sipcore_trio.daemon.replaying import replay
+
+    return replay(options)
+
+
 def _probe(options: argparse.Namespace) -> int:
     from sipcore_trio.daemon.probe import probe
 
@@ -304,6 +378,8 @@ _COMMANDS = {
     "send": _send,
     "reload": _reload,
     "trace": _trace,
+    "record": _record,
+    "replay": _replay,
     "probe": _probe,
     "registrar": _registrar,
     "demo": _demo,

@@ -1,23 +1,29 @@
-"""The other end of the control socket: `show`, `send`, `reload`, `trace`. Blocking, on a plain socket."""
+"""The other end of the control socket: `show`, `send`, `reload`, `trace`, `record`. Blocking, on a plain socket."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import json
+import os
 import socket
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from sipcore_trio.daemon import codes
 from sipcore_trio.daemon.render import detail, print_table
 
-__all__ = ["Refused", "Unreachable", "exchange", "reload", "send", "show", "trace"]
+__all__ = ["Refused", "Unreachable", "exchange", "record", "reload", "send", "show", "trace"]
 
 REPLY_TIMEOUT = 10.0
 """Seconds without a byte before the daemon counts as out of reach; it answers at once when it lives."""
+
+DUMP_TIMEOUT = 60.0
+"""The same while a recording is written down: what the daemon keeps of it in memory has to be put in order first."""
 
 MAX_REPLY_LINE = 1 << 20
 """Bytes: one registration with the longest list of bindings stays far below."""
@@ -81,6 +87,52 @@ def trace(options: argparse.Namespace) -> int:
         return codes.INTERRUPTED
     except (Unreachable, Refused) as error:
         return _complain(error)
+    return codes.OK
+
+
+def record(options: argparse.Namespace) -> int:
+    """`sipcore record status` and `sipcore record dump [FILE|-]`."""
+    lines = exchange(options.control, {"command": "record", "what": options.what}, wait=DUMP_TIMEOUT)
+    _be_lenient()
+    try:
+        if options.what == "dump":
+            return _dump(lines, options.file)
+        for line in lines:
+            if "text" in line:
+                print(line["text"])
+    except (Unreachable, Refused) as error:
+        return _complain(error)
+    return codes.OK
+
+
+def _dump(lines: Iterator[dict[str, Any]], name: str) -> int:
+    from sipcore_trio.daemon.checks import StartError
+    from sipcore_trio.daemon.recording import create, default_name
+
+    # The first answer is waited for: a daemon that is not there, or that records nothing, leaves no empty file.
+    first = next(lines, {})
+    if name == "-":
+        for line in chain((first,), lines):
+            sys.stdout.write(line.get("piece", ""))
+        return codes.OK
+    path = name or default_name()
+    try:
+        descriptor = create(path)
+    except StartError as error:
+        print(f"sipcore: {error}", file=sys.stderr)
+        return codes.USAGE
+    whole = False
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            for line in chain((first,), lines):
+                file.write(line.get("piece", ""))
+        whole = True
+    finally:
+        if not whole:
+            # Half a recording would be taken for a whole one.
+            with suppress(OSError):
+                os.unlink(path)
+    print(path)
     return codes.OK
 
 

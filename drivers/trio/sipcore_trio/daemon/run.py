@@ -33,9 +33,10 @@ from sipcore_trio.daemon.checks import (
 from sipcore_trio.daemon.control import ControlError, ControlSocket, RequestError
 from sipcore_trio.daemon.logs import fault, start_logging
 from sipcore_trio.daemon.narrator import Narrator, counted, listed
+from sipcore_trio.daemon.recording import RecordedAgent, RecordFile, dumped, summary
 from sipcore_trio.daemon.tracer import TracedAgent, concerns
 from sipcore_trio.daemon.views import status_json
-from sipcore_trio.driver import Driver
+from sipcore_trio.driver import Driver, now
 
 __all__ = ["Daemon", "run"]
 
@@ -99,17 +100,26 @@ def _run(options: argparse.Namespace) -> int:
         for number in ENDING:
             signal.signal(number, _too_late)
         control = ControlSocket(options.control)
+        try:
+            record = RecordFile.wanted(options.record, options.record_limit, log)
+        except StartError:
+            control.close()
+            raise
     except (ConfigError, StartError, ControlError) as error:
         print(f"sipcore: {error}", file=sys.stderr)
         return codes.USAGE
     for warning in warnings:
         log.warning("%s", visible(warning, 1000))
     try:
-        daemon = Daemon(options, configuration, control, log)
+        daemon = Daemon(options, configuration, control, log, record)
         del configuration  # the accounts live on in the agent, the rest may go
         trio.run(daemon.main)
+        if daemon.recorder is not None:
+            daemon.recorder.close_file()
     finally:
         control.close()
+        if record is not None:
+            record.close()
     return daemon.code
 
 
@@ -122,12 +132,16 @@ class Daemon:
         configuration: Configuration,
         control: ControlSocket,
         log: logging.Logger,
+        record: RecordFile | None = None,
     ) -> None:
         self.options = options
         self.profile = PROFILES[options.profile]
         self.log = log
         self.control = control
+        self.record = record
         self.agent: TracedAgent
+        self.recorder: RecordedAgent | None = None
+        """The agent, when it records."""
         self.driver: Driver
         self._first: Configuration | None = configuration
         self._held = frozenset(configuration.binds)
@@ -141,8 +155,10 @@ class Daemon:
 
     async def main(self) -> None:
         """Everything, from the first REGISTER to the last."""
-        self.agent = TracedAgent(random=random.SystemRandom())
+        self.agent = self._make_agent()
         self.driver = Driver(self.agent, self.on_event)
+        if self.recorder is not None and self.record is not None:
+            self.recorder.record_to(self.record, now=self.driver.now())
         self.narrator = Narrator(self.log.log, enabled=self.log.isEnabledFor, wall=self.wall)
         if self.options.trace:
             self.agent.looks += (_to_stderr,)
@@ -161,6 +177,12 @@ class Daemon:
                 await self._stopping.wait()
                 await self._stop()
                 nursery.cancel_scope.cancel()
+
+    def _make_agent(self) -> TracedAgent:
+        if self.options.no_ring and self.record is None:
+            return TracedAgent(random=random.SystemRandom())
+        self.recorder = RecordedAgent(random=random.SystemRandom(), now=now(), ring=not self.options.no_ring)
+        return self.recorder
 
     def wall(self, moment: float) -> float:
         """A time of the agent as wall-clock time."""
@@ -329,8 +351,13 @@ class Daemon:
         elif command == "trace" and name is not None:
             async for chunk in self._trace(name):
                 yield chunk
+        elif command == "record" and request.get("what") in ("dump", "status"):
+            async for chunk in self._record(request["what"]):
+                yield chunk
         else:
-            raise RequestError("the commands are show, register NAME, unregister NAME, reload and trace NAME")
+            raise RequestError(
+                "the commands are show, register NAME, unregister NAME, reload, trace NAME, record dump and status"
+            )
 
     async def _show(self, name: str | None) -> AsyncGenerator[bytes, None]:
         names = self.agent.names() if name is None else (self._known(name),)
@@ -386,6 +413,15 @@ class Daemon:
                     missed = 0
         finally:
             self.agent.looks = tuple(one for one in self.agent.looks if one is not look)
+
+    async def _record(self, what: str) -> AsyncGenerator[bytes, None]:
+        if what == "dump":
+            async for piece in dumped(self.recorder, now=self.driver.now()):
+                yield _line({"piece": piece})
+        else:
+            for text in summary(self.recorder, self.record, self.wall):
+                yield _line({"text": text})
+        yield _line({"ok": True})
 
     def _known(self, name: str) -> str:
         names = self.agent.names()
