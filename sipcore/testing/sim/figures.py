@@ -17,6 +17,7 @@ class Figures:
         self.lives = 0
         self.years = 0.0
         self.requests = 0
+        self.answered = 0
         self.copies = 0
         self.attempts = 0
         self.failed = 0
@@ -36,6 +37,7 @@ class Figures:
         self.lives += 1
         self.years += life.years
         self.requests += life.requests
+        self.answered += life.answered
         self.copies += life.copies
         self.attempts += life.attempts
         self.failed += life.failed
@@ -69,9 +71,9 @@ class Figures:
         rows = [
             ("lives", f"{self.lives}"),
             ("registration-years", f"{self.years:.1f}"),
-            ("REGISTER transactions", f"{self.requests}"),
-            ("... answered with success or refused as expected", _share(self.attempts - self.failed, self.attempts)),
-            ("copies sent again", f"{self.copies}"),
+            ("REGISTER transactions", f"{self.requests}, and {self.copies} copies"),
+            ("... that were answered", _share(self.answered, self.requests)),
+            ("attempts that ended in a binding", _share(self.attempts - self.failed, self.attempts)),
             ("datagrams sent / lost / damaged", f"{sent} / {lost} / {damaged}"),
             ("incidents", f"{sum(self.faults.values())} of {len(self.faults)} kinds"),
             ("forged responses", f"{self.spoofed}"),

@@ -28,7 +28,9 @@ class Life(NamedTuple):
     years: float
     """Registration-years that were lived, leaps of the clock left out."""
     requests: int
-    """REGISTER transactions, as the registrars and the network saw them."""
+    """REGISTER transactions."""
+    answered: int
+    """Those to which a final response came back."""
     copies: int
     faults: Counter[str]
     """Incidents that began, by kind."""
@@ -89,6 +91,7 @@ def _lived(town: Town, plan: Plan, off_path: bool) -> Life:
         digest=town.trace.digest,
         years=len(plan.subscribers) * lived / YEAR,
         requests=town.traffic.transactions,
+        answered=town.traffic.answered,
         copies=town.traffic.copies,
         faults=town.incidents,
         attempts=sum(claim.attempts for claim in claims.claims.values()),

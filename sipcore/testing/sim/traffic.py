@@ -58,8 +58,9 @@ class Traffic:
         self.ended = False
         """It is closed: nothing may leave."""
         self.transactions = 0
+        self.answered = 0
+        """Those of them to which something came that may be their final response."""
         self.copies = 0
-        self.registers: dict[bytes, float] = {}
 
     def on_transmit(self, data: bytes, flow: int, now: float, *, reliable: bool) -> None:
         """Something was sent."""
@@ -95,8 +96,9 @@ class Traffic:
         text = data if tail is None else tail + data
         for branch in BRANCH.findall(text):
             sent = self._by_branch.get(branch.lower().replace(b"z9hg4bk", b"z9hG4bK"))
-            if sent is not None:
+            if sent is not None and not sent.answered:
                 sent.answered = True
+                self.answered += 1
         self._tails[flow] = text[-TAIL:]
 
     def flow_gone(self, flow: int) -> None:
