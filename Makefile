@@ -4,9 +4,11 @@ DURATION ?= 15
 ARGS ?=
 TARGET ?= message
 SECONDS ?= 60
+CHILDREN ?= 2
+YEARS ?= 10
 BIN := .venv/bin
 
-.PHONY: help demo test check bench fuzz requirements dist clean
+.PHONY: help demo test check bench fuzz sim mutation requirements dist clean
 
 help:
 	@echo "make demo          watch registrations live for $(DURATION) s (DURATION=60 for longer)"
@@ -14,6 +16,8 @@ help:
 	@echo "make check         ruff and mypy --strict"
 	@echo "make bench         benchmarks, with their bars"
 	@echo "make fuzz          fuzz one target for a while (TARGET=uri SECONDS=60)"
+	@echo "make sim           simulate $(YEARS) registration-years (YEARS=1000 for more)"
+	@echo "make mutation      break the code in small ways; do the tests notice? (most of an hour)"
 	@echo "make requirements  catalogue rows that no test names"
 	@echo "make dist          wheel and sdist into dist/"
 	@echo "make clean         remove .venv and caches"
@@ -34,6 +38,15 @@ bench: .venv/bench.installed benchmarks/jssip/node_modules
 fuzz: .venv/fuzz.installed
 	$(BIN)/python -m fuzz $(TARGET) --seconds $(SECONDS)
 
+sim: .venv/test.installed
+	$(BIN)/python -m sipcore.testing.sim --years $(YEARS) --processes $$(nproc) $(ARGS)
+
+# Unchanged mutants keep their result; `rm -r mutants` starts again.
+mutation: .venv/mutation.installed
+	$(BIN)/mutmut run --max-children $(CHILDREN) $(ARGS)
+	$(BIN)/python -m mutation tables || true
+	$(BIN)/python -m mutation report
+
 requirements: .venv/test.installed
 	$(BIN)/python -m pytest --collect-only --quiet --requirements $(ARGS)
 
@@ -42,7 +55,7 @@ dist: .venv/test.installed
 	$(BIN)/python -m build
 
 clean:
-	rm -rf .venv benchmarks/jssip/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv benchmarks/jssip/node_modules build dist mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # JsSIP is one of the peers of bench_syntax; without npm its column is left out.
 benchmarks/jssip/node_modules: benchmarks/jssip/package.json

@@ -239,8 +239,13 @@ class Registration:
         return Uri.parse(self.account.aor).equivalent(Uri.parse(other.account.aor))
 
     def same_binding(self, other: Registration) -> bool:
-        """True when both were bound at the same server as the same Contact."""
-        return self.home == other.home and self.same_contact(other)
+        """True when both were bound at the same server as the same Contact, letter for letter.
+
+        Equal URIs are not enough: equality passes over a parameter that only one of them has (RFC 3261 section
+        19.1.4), so one Contact may equal two that differ, and the registrar has put it in the place of the other one.
+        """
+        same_text = self.contact == (other.bound or other.contact)
+        return self.home == other.home and same_text and self.same_contact(other)
 
     # --- what the application wants --------------------------------------------------------------------------------
 

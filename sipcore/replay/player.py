@@ -21,7 +21,7 @@ from sipcore.commands import Command, Transmit
 from sipcore.errors import RemoteProtocolError, ReplayError
 from sipcore.events import Event, InboundRequest
 from sipcore.flows import Flow
-from sipcore.replay.document import VERSION
+from sipcore.replay.document import VERSION, framers
 from sipcore.replay.images import capture
 from sipcore.replay.labels import Labels, Secrets, Vault
 from sipcore.replay.masking import mask, mask_text, prove
@@ -214,7 +214,10 @@ class _Player:
             labels.learn(secret, label)
         self._agent.finish()
         try:
-            nodes = list(Writer(labels).image(capture(self._agent), {}))
+            image = capture(self._agent)
+            # What framers hold was fed masked, and was masked knowing what comes behind it.
+            held = {address: data for _, address, data in framers(image)}
+            nodes = list(Writer(labels).image(image, held))
         except ReplayError as error:
             return self._difference(None, "state", (), (str(error),))
         recorded = list(following.nodes)

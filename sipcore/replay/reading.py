@@ -34,6 +34,9 @@ __all__ = ["PART_NAMES", "Node", "Reader", "restored"]
 MAX_DEPTH: Final = 32
 """Levels of nesting in a value: more than twice what any has."""
 
+MAX_TEXT: Final = 1500
+"""Characters of an error: the attributes of the largest class fit."""
+
 A = TypeVar("A", bound=UserAgent)
 
 
@@ -134,7 +137,8 @@ class Reader:
         machine, has = self._machines[node.number], node.has
         if has.keys() != set(plan.fields):
             odd = sorted(set(plan.fields).symmetric_difference(has))
-            raise ReplayError(f"line {node.line}: a {plan.name} has {', '.join(plan.fields)}; differs in {odd}"[:400])
+            text = f"line {node.line}: a {plan.name} with other attributes than {', '.join(plan.fields)}: {odd}"
+            raise ReplayError(text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…")
         for field, shape in zip(plan.fields, plan.shapes, strict=True):
             try:
                 setattr(machine, field, shape.read(has[field], self))

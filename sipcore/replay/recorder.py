@@ -186,6 +186,7 @@ class RecordingAgent(UserAgent):
             more = self._most // LOOKS
             self._given += more
             self._room += more
+            self._look_at = self._parts[-1].image.now + CALM
 
     def _turn(self) -> None:
         """Begin a new segment, and forget the one before the last."""

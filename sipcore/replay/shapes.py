@@ -146,7 +146,8 @@ class Machine(Shape):
         machine = source.machine(number)
         if not isinstance(machine, self.kinds):
             expected = " or ".join(kind.__name__ for kind in self.kinds)
-            raise ReplayError(f"node {number} is a {type(machine).__name__}, not a {expected}")
+            found = next(kind.__name__ for kind in MACHINES if isinstance(machine, kind))
+            raise ReplayError(f"node {number} is a {found}, not a {expected}")
         return machine
 
 

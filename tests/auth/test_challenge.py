@@ -126,6 +126,21 @@ def test_what_is_written_is_what_was_read_byte_for_byte() -> None:
         assert str(challenge) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "qop"),
+    [
+        ("auth", ("auth",)),
+        ("auth,auth-int", ("auth", "auth-int")),
+        ("auth-int,auth", ("auth-int", "auth")),
+        ("Auth, AUTH-INT", ("auth", "auth-int")),
+        ("", ()),
+    ],
+)
+def test_qops_are_read_in_the_peers_order(text: str, qop: tuple[str, ...]) -> None:
+    assert parse(f'Digest realm="r", nonce="n", qop="{text}"')[0].qop == qop
+    assert parse(f'Digest realm = "r", nonce="n", qop="{text}"')[0].qop == qop, "the long way"
+
+
 @pytest.mark.parametrize("text", ["auth\u00a0", "\u3000auth", "AUTHX", "Xauth"])
 def test_only_blanks_are_taken_off_the_names_of_qops(text: str) -> None:
     assert parse(f'Digest realm="r", nonce="n", qop="{text}, auth-int\t"')[0].qop == (text.lower(), "auth-int")

@@ -338,8 +338,8 @@ def test_what_cannot_be_answered_is_named(client: Client) -> None:
 
 
 def test_a_401_without_a_readable_challenge_says_so(client: Client) -> None:
-    assert client.challenged().kind is Verdict.NONE
-    assert client.challenged("Digest nonsense").kind is Verdict.NONE
+    unreadable = AuthVerdict(Verdict.NONE, "the response brought no challenge that can be read")
+    assert client.challenged() == client.challenged("Digest nonsense") == unreadable
 
 
 def test_the_reason_tells_what_was_left_unanswered(client: Client) -> None:

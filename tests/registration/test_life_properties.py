@@ -99,3 +99,22 @@ def test_in_the_end_there_is_one_binding_for_each_registration_and_none_for_othe
     pair.run(pair.now + 3 * SETTLED)
     assert pair.agent.closed
     assert not any(pair.registrar.bindings(f"sip:{name}@example.com") for name in NAMES)
+
+
+def test_contacts_that_equal_one_that_differs_from_both_are_not_taken_for_one_binding() -> None:
+    """Equality of URIs is not transitive: a Contact without `line` equals two whose tokens differ. The registrar put it
+    in the place of the one; the other must be removed all the same."""
+    pair = Pair(
+        users={"bob": PASSWORD},
+        policy=RegistrarPolicy(domains=None, realm="example.com", min_expires=60),
+        wire=Wire(latency=1.5),
+    )
+    for registrar, line, expires, pause in (
+        (None, True, 60, 40.0),
+        ("sip:example.com:5060", True, 300, 4.0),
+        (None, False, 60, SETTLED),
+    ):
+        pair.agent.reload([account("bob", registrar=registrar, line=line, expires=expires)], now=pair.now)
+        pair.run(pair.now + pause)
+    assert pair.status("bob").state is State.REGISTERED
+    assert len(pair.registrar.bindings("sip:bob@example.com")) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ from sipcore.testing import REGISTRAR, Answer, ScriptedPeer, Station, Step, Wire
 from sipcore.values import Protocol as TransportProtocol
 from sipcore.values import Secret
 
-__all__ = ["CANARIES", "CuttingAgent", "Life", "Make", "OWN_PROFILE", "account", "live", "password"]
+__all__ = ["CANARIES", "CuttingAgent", "Life", "Make", "OWN_PROFILE", "account", "all_secrets", "live", "proving"]
 
 METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "MESSAGE", "INFO")
 REALM = "example.com"
@@ -51,6 +52,16 @@ class Make(Protocol):
 def password(user: str) -> str:
     """The password of an account; each has its own."""
     return f"canary-7d1f-{user}"
+
+
+def all_secrets() -> dict[str, str]:
+    """All secrets of a life by their labels."""
+    secrets = {}
+    for number in range(10):
+        user = f"user{number}"
+        secrets[f"{user}/password"] = password(user)
+        secrets[f"{user}/ha1:MD5:{REALM}"] = Algorithm.MD5.hash(f"{user}:{REALM}:{password(user)}")
+    return secrets
 
 
 def account(random: Random, number: int) -> Account:
@@ -118,10 +129,8 @@ class Life:
     def move(self) -> None:
         """One thing happens, then some time passes."""
         action = self.random.choice(self.actions())
-        try:
+        with suppress(LocalProtocolError):
             action()
-        except LocalProtocolError:
-            pass
         self.world.run(self.now + self.random.choice([0.0, 0.01, 0.3, 1.0, 7.0, 40.0, 400.0]))
 
     def actions(self) -> list[Callable[[], object]]:
@@ -166,8 +175,8 @@ class Life:
         steps: list[Step] = [
             ok(random.choice([30, 60, 3600])),
             ok(60, "Authentication-Info: nextnonce=\"fresh{number}\""),
-            self.proving(request, right=True),
-            self.proving(request, right=False),
+            proving(request, right=True),
+            proving(request, right=False),
             self.challenge(),
             challenge(stale=True),
             challenge(407),
@@ -193,26 +202,6 @@ class Life:
             qop=random.choice([None, "auth", "auth-int", "auth,auth-int"]),
             nonce=random.choice(["{nonce}", "always the same"]),
         )
-
-    def proving(self, request: Request, *, right: bool) -> Answer:
-        """A 200 that proves, or seems to prove, that the registrar knows the password."""
-        value = request.get("authorization")
-        if value is None:
-            return ok(60)
-        fields = parse_fields(value.partition(" ")[2])
-        algorithm = Algorithm.parse(fields.get("algorithm"))
-        if algorithm is None or "nc" not in fields:
-            return ok(60)
-        user = fields["username"]
-        key = algorithm.hash(f"{user}:{fields['realm']}:{password(user)}")
-        if algorithm.session:
-            key = algorithm.hash(f"{key}:{fields['nonce']}:{fields['cnonce']}")
-        qop = fields["qop"]
-        a2 = a2_hash(algorithm, "", fields["uri"], qop, b"")
-        proof = response(algorithm, Secret(key), fields["nonce"], fields["nc"], fields["cnonce"], qop, a2)
-        if not right:
-            proof = proof[::-1]
-        return ok(60, f'Authentication-Info: qop={qop}, rspauth="{proof}", nc={fields["nc"]}')
 
     # --- the application and the network ---------------------------------------------------------------------------
 
@@ -263,7 +252,7 @@ class Life:
         for host, port in self.station.sockets:
             self.peer.send(data, ("192.0.2.10" if host in ("0.0.0.0", "::") else host, port))
         for connection in self.peer.connections[:1]:
-            connection.send(data[:60])
+            connection.send(data[:50])
 
     def answer_one(self) -> None:
         """The application answers one of the requests that it was told of, or tries to."""
@@ -291,6 +280,27 @@ class _Sending:
 
 def _ignore(error: str) -> None:
     """Nobody listens."""
+
+
+def proving(request: Request, *, right: bool) -> Answer:
+    """A 200 that proves, or seems to prove, that the registrar knows the password."""
+    value = request.get("authorization")
+    if value is None:
+        return ok(60)
+    fields = parse_fields(value.partition(" ")[2])
+    algorithm = Algorithm.parse(fields.get("algorithm"))
+    if algorithm is None or "nc" not in fields:
+        return ok(60)
+    user = fields["username"]
+    key = algorithm.hash(f"{user}:{fields['realm']}:{password(user)}")
+    if algorithm.session:
+        key = algorithm.hash(f"{key}:{fields['nonce']}:{fields['cnonce']}")
+    qop = fields["qop"]
+    a2 = a2_hash(algorithm, "", fields["uri"], qop, b"")
+    proof = response(algorithm, Secret(key), fields["nonce"], fields["nc"], fields["cnonce"], qop, a2)
+    if not right:
+        proof = proof[::-1]
+    return ok(60, f'Authentication-Info: qop={qop}, rspauth="{proof}", nc={fields["nc"]}')
 
 
 class CuttingAgent(RecordingAgent):
