@@ -82,6 +82,8 @@ class Plan:
     jitter: float = 0.01
     rules: dict[str, Any] = field(default_factory=dict)
     """What is special about the registrar all the time: attributes of its `Rules`."""
+    ttl: float | None = None
+    """Seconds for which the resolver says that its answers hold; None when it does not say."""
     twin: bool = False
     """A second registrar behind the same name, which knows the same bindings."""
 
@@ -120,7 +122,7 @@ def draw(seed: int, climate: str = "swarm") -> Plan:
     # A third of the lives are calm, so that liveness is strict in them.
     calm = kind.faults == "none" or (kind.faults == "swarm" and random.random() < 1 / 3)
     short = random.random() < kind.short_lives
-    rules = _rules(random) if not calm else {}
+    rules: dict[str, Any] = {"nonce_lifetime": DAY} if calm else _rules(random)
     profile = "SIPCORE" if {"proxy_auth", "algorithms"} & set(rules) else kind.profile
     subscribers = tuple(_subscriber(random, number, short, kind, profile) for number in range(random.randint(3, 8)))
     days = kind.days / (SHORTER if short else 1.0)
@@ -142,6 +144,7 @@ def draw(seed: int, climate: str = "swarm") -> Plan:
         latency=10 ** random.uniform(-3, -0.7),
         jitter=random.choice((0.0, 0.005, 0.05)),
         rules=rules,
+        ttl=random.choice((None, 300.0, DAY)),
         twin=random.random() < 0.3,
     )
 
@@ -204,9 +207,9 @@ def _between(random: Random, bounds: tuple[float, float]) -> float:
 
 def _rules(random: Random) -> dict[str, Any]:
     """What makes this registrar different from others, all the time."""
-    rules: dict[str, Any] = {}
-    if random.random() < 0.3:
-        rules["nonce_lifetime"] = random.choice((30.0, 300.0, 3000.0))
+    rules: dict[str, Any] = {
+        "nonce_lifetime": random.choices((DAY, 3600.0, 3000.0, 300.0, 30.0), (50, 20, 10, 10, 10))[0]
+    }
     if random.random() < 0.1:
         rules["stale"] = False
     if random.random() < 0.2:

@@ -340,7 +340,7 @@ class Town:
 
     def name_registrars(self) -> None:
         """The name leads to the registrars."""
-        self.world.name(REALM, *(registrar.address[0] for registrar in self.registrars))
+        self.world.name(REALM, *(registrar.address[0] for registrar in self.registrars), ttl=self.plan.ttl)
 
     def lose(self, probability: float) -> None:
         """Lose datagrams each way; with 0 only those that this life always loses."""
