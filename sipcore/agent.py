@@ -453,6 +453,12 @@ class UserAgent(Endpoint):
 
     def _replace(self, old: Registration, account: Account, now: float) -> None:
         self._leaving[old] = None
+        if old.wanted is Wanted.DOWN:
+            # Un-registered on request, and it stays so: nobody takes over what may be left of the old one.
+            old.remove(now)
+            self._remove_former(account.name, now)
+            self._add(account, now)
+            return
         new = self._add(account, now)
         old.retire(account.name)
         new.register(now)

@@ -122,6 +122,7 @@ def test_every_cell_is_as_written_down(row: str) -> None:
 def test_a_text_of_a_profile_fits_its_slot(option: str, value: str) -> None:
     with pytest.raises(ConfigError, match=option):
         replace(SIPCORE, **{option: value})  # type: ignore[arg-type]  # which option it is, is what is tested
+    assert replace(SIPCORE, name="my own, 2nd").name == "my own, 2nd"
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)

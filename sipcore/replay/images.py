@@ -1,7 +1,7 @@
 """The exact state of an agent at one moment, taken fast.
 
 Theory of operation. `capture` walks the machines of an agent class by class (`classes.MACHINES`) and copies all
-machines of one class attribute by attribute: one list for each attribute, as a table has columns. Thousands are copied
+machines of one class attribute by attribute: one tuple for each attribute, as a table has columns. Thousands are copied
 so much quicker than one by one, no object is made for any of them, and a column that is equal to that of the image
 before is shared with it; most registrations wait most of the time. Values that never change are taken by reference,
 also secrets, so an image is never shown or written as it is; `writing` does that.
@@ -21,7 +21,8 @@ from sipcore.replay.shapes import Items, Machine, Shape, shape
 
 __all__ = ["PLANS", "Batch", "Image", "Plan", "capture"]
 
-Column = list[Any]
+# The collector of garbage looks at a tuple of texts and numbers once and at a list again and again.
+Column = tuple[Any, ...]
 
 
 class Plan:
@@ -40,13 +41,13 @@ class Plan:
         """All attributes; `found` gets the machines that they lead to, some of them more than once."""
         columns: list[Column] = []
         for get, item, way in self._getters:
-            column = list(map(get, machines))
+            column = tuple(map(get, machines))
             if way == "link":
                 found.extend(dict.fromkeys(column))
             elif way == "chain":
                 found.extend(chain.from_iterable(column))
             elif way == "copy":
-                column = [item.take(live, found) for live in column]
+                column = tuple([item.take(live, found) for live in column])
             columns.append(column)
         return columns
 

@@ -36,7 +36,7 @@ LEAN_BYTES_PER_MACHINE: Final = 100
 """... and for each machine of a large one, of which a waiting registration has three. Three times that, and its 600
 bytes in the images, are less than 1.5 KiB for each registration."""
 
-FAT: Final = 1.25
+FAT: Final = 1.45
 """A segment so many times longer than a lean one is given up when little happens; a smaller one stays, since an image
 would be taken for little."""
 
@@ -113,7 +113,8 @@ class RecordingAgent(UserAgent):
         self.record_error: str | None = None
         """Why nothing is recorded any more, when the agent holds what cannot be recorded."""
         self._dice = _Dice(random)
-        self._log = self._dice.log
+        self._log: list[Entry] = []
+        self._dice.note_in(self._log)
         super().__init__(
             accounts, random=self._dice, handles=handles, extensions=extensions, snapshot=snapshot, now=now, wall=wall
         )
@@ -198,7 +199,8 @@ class RecordingAgent(UserAgent):
             self.record_error = str(error)
             self._parts, self._ring, self._room = [], False, -1
             return
-        self._log = self._dice.log = []
+        self._log = []
+        self._dice.note_in(self._log)
         self._parts = [*self._parts[-1:], Part(image, self._log)]
         self._lean = max(LEAN_BYTES, LEAN_BYTES_PER_MACHINE * image.size)
         self._most = max(BUSY_BYTES, BUSY_BYTES_PER_MACHINE * image.size)
@@ -402,20 +404,26 @@ class _Dice(Random):
     def __init__(self, source: Random) -> None:
         # With a seed, so that it asks the system for none.
         super().__init__(0)
-        self.log: list[Entry] = []
         self._bits = source.getrandbits
         self._float = source.random
+        self._note: Callable[[Entry], object] = [].append
+
+    def note_in(self, log: list[Entry]) -> None:
+        """From now on draws are noted there."""
+        self._note = log.append
 
     def getrandbits(self, k: int, /) -> int:
         """See `random.Random`."""
         value = self._bits(k)
-        self.log += (k, value)
+        note = self._note
+        note(k)
+        note(value)
         return value
 
     def random(self) -> float:
         """See `random.Random`."""
         value = self._float()
-        self.log.append(value)
+        self._note(value)
         return value
 
 

@@ -152,6 +152,14 @@ class Station:
         """Where its UDP sockets are bound; the host may be a wildcard."""
         return tuple(self._sockets.values())
 
+    def local(self, flow: int) -> Address | None:
+        """Where a flow's peer sees it coming from, as far as this host knows; None when it is not open."""
+        connection = self._connections.get(flow)
+        if connection is not None:
+            return connection.local
+        local = self._sockets.get(flow)
+        return None if local is None or self.ipv4 is None else (self.ipv4, local[1])
+
     @property
     def connections(self) -> tuple[Connection, ...]:
         """Its ends of the connections that are open now."""

@@ -322,6 +322,13 @@ def test_the_short_way_is_taken() -> None:
     """Else the law above would compare a thing with itself."""
     with patch("sipcore.auth.challenge.parse_schemes", side_effect=AssertionError):
         assert len(parse_challenges(TWO, proxy=False)) == 2
+        every = (
+            'Digest realm="r", nonce="n", opaque="o", algorithm=MD5, qop="auth", stale=true, domain="sip:a", '
+            "charset=UTF-8, userhash=true"
+        )
+        assert parse_challenges([every], proxy=False) == (
+            Challenge("Digest", "r", "n", "o", "MD5", ("auth",), True, True, "sip:a", False, "UTF-8"),
+        )
 
 
 @pytest.mark.parametrize("text", ["true", "TRUE", "True", '"TRUE"'])

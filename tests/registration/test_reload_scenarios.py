@@ -333,3 +333,21 @@ def test_a_grant_is_measured_by_what_its_request_asked_for_not_by_a_reload_since
     reload(line, account(expires=afterwards))
     assert [event.expires for event in line.told(Registered, until=0.5)] == [asked]
     assert line.status().expires_at == asked
+
+
+@pytest.mark.parametrize("until", [5.0, 10.0], ids=["while it is removed", "afterwards"])
+def test_what_was_un_registered_on_request_stays_so_at_another_registrar(until: float) -> None:
+    line = Line(account(), script=[ok(3600), Answer(200, delay=1.0)])
+    other = line.serve(("192.0.2.99", 5060), ok(3600))
+    line.world.name("new.example.net", "192.0.2.99")
+    line.register(until=4.5)
+    line.agent.unregister("alice", now=line.now)
+    line.run(until=until)
+    line.agent.reload([account(registrar="sip:new.example.net")], now=line.now)
+    line.run(until=100.0)
+    assert line.status().state is State.UNREGISTERED
+    assert other.requests == []
+    line.agent.register("alice", now=line.now)
+    line.run(until=110.0)
+    assert line.status().registered
+    assert len(other.requests) == 1

@@ -336,7 +336,9 @@ class Model(Traffic):
     def _reloaded(self, accounts: Sequence[Account], new: dict[str, str]) -> None:
         wishes = {self.names[name]: wish for name, wish in self.wanted.items() if name in self.names and wish != "gone"}
         chosen = {account.name: account for account in accounts}
-        self.wanted = {name: wishes.get(new[name], "up") if name in chosen else "gone" for name in new}
+        # One that was un-registered on request stays so, also with another identity under the same name.
+        otherwise = {name: "down" if self.wanted.get(name) == "down" else "up" for name in new}
+        self.wanted = {name: wishes.get(new[name], otherwise[name]) if name in chosen else "gone" for name in new}
         self.accounts = {**{name: self.accounts[name] for name in new if name in self.accounts}, **chosen}
 
     # --- what is true ----------------------------------------------------------------------------------------------

@@ -17,6 +17,18 @@ __all__ = ["Claim", "Claims", "Grant"]
 LATE = 1e-6
 """Seconds by which sums of floats may differ."""
 
+LONGEST_SILENCE = 1800.0
+"""Seconds after an attempt without any answer until the next one: the ceiling of the back-off (RFC 5626 section 4.5)."""
+
+LONGEST_RETRY_AFTER = 1.1 * 3600.0
+"""Seconds that a registrar that is in trouble can put an attempt off: the cap of Retry-After, and its jitter."""
+
+LONGEST_WAIT = 1.1 * 86400.0
+"""Seconds that any attempt is put off at most: the ceiling of all back-offs, and its jitter."""
+
+ATTEMPTS_AT_ONCE = 4.0
+"""Attempts start a second apart, and one that took long may end when the next one does; so many may end at once."""
+
 
 class Grant:
     """The last binding that a registrar gave to a user's agent."""
@@ -35,7 +47,9 @@ class Grant:
 class Claim:
     """What the agent says of one registration."""
 
-    __slots__ = ("attempts", "expires_at", "failed", "reason", "registered_for", "since", "state", "successes")
+    __slots__ = (
+        "attempts", "ended", "expires_at", "failed", "reason", "registered_for", "since", "state", "successes",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.state = State.UNREGISTERED
@@ -48,6 +62,8 @@ class Claim:
         self.successes = 0
         self.attempts = 0
         self.failed = 0
+        self.ended = (0.0, 0.0)
+        """How many attempts ended lately, at one a second, and when the last one did."""
 
 
 Excuse = Callable[[str, Grant, float], bool]
@@ -95,7 +111,11 @@ class Claims:
         if handled.granted <= 0:
             if before is not None and before.call_id == handled.call_id:
                 self._cover(user, before, now)
-                del self.grants[user]
+                if self.wanted[user]:
+                    # Nobody asked for that: from here on it is a gap.
+                    before.expires_at = min(before.expires_at, now)
+                else:
+                    del self.grants[user]
             return
         if before is not None:
             if before.expires_at < now - LATE and self.wanted[user]:
@@ -138,6 +158,7 @@ class Claims:
             if claim.state is State.REGISTERED:
                 claim.registered_for += now - claim.since
             claim.since, claim.state, claim.expires_at, claim.reason = now, State.UNREGISTERED, None, None
+            claim.ended = (0.0, now)
         self._open.clear()
 
     def adopted(self, name: str, expires_at: float, now: float) -> None:
@@ -161,6 +182,7 @@ class Claims:
             elif isinstance(event, Rejected):
                 claim.attempts += 1
                 claim.failed += 1
+                self._rejected(event, claim, now)
 
     def on_step(self, now: float, next_deadline: float | None) -> None:
         """All that a step caused has been performed."""
@@ -191,6 +213,11 @@ class Claims:
             raise BrokenInvariant(2, f"{name} is Registered without an expiry", now)
         if status.cause is None and state is not State.UNREGISTERED:
             raise BrokenInvariant(10, f"{name} is {state} without a cause", now)
+        if isinstance(reason, Registered) and status.expires_at is not None and self.strict:
+            grant = self.grants[name]
+            if status.expires_at > max(grant.expires_at, now) + LATE:
+                text = f"{name} claims to be registered until {status.expires_at}, granted until {grant.expires_at}"
+                raise BrokenInvariant(2, text, now)
         if claim.state is State.REGISTERED:
             claim.registered_for += now - claim.since
         claim.since, claim.state, claim.expires_at = now, state, status.expires_at
@@ -200,6 +227,7 @@ class Claims:
     def _registered(self, event: Registered, claim: Claim, now: float) -> None:
         claim.attempts += 1
         claim.successes += 1
+        _pace(event.name, claim, now)
         if not self.strict:
             return
         grant = self.grants.get(event.name)
@@ -208,11 +236,29 @@ class Claims:
         if event.expires > grant.seconds + LATE:
             raise BrokenInvariant(2, f"{event.name} claims {event.expires} s of {grant.seconds} granted", now)
 
+    def _rejected(self, event: Rejected, claim: Claim, now: float) -> None:
+        _pace(event.name, claim, now)
+        if event.retry_at is None or not self.strict:
+            return
+        longest = LONGEST_WAIT
+        if event.kind is OutcomeClass.TEMPORARY:
+            longest = LONGEST_SILENCE if event.status is None else LONGEST_RETRY_AFTER
+        if event.retry_at > now + longest:
+            raise BrokenInvariant(3, f"{event} puts the next attempt off for {event.retry_at - now:.0f} s", now)
+
     def _claim(self, name: str) -> Claim:
         claim = self.claims.get(name)
         if claim is None:
             claim = self.claims[name] = Claim()
         return claim
+
+
+def _pace(name: str, claim: Claim, now: float) -> None:
+    level, at = claim.ended
+    level = max(0.0, level - (now - at)) + 1.0
+    claim.ended = (level, now)
+    if level > ATTEMPTS_AT_ONCE:
+        raise BrokenInvariant(6, f"more than one attempt of {name} a second", now)
 
 
 def _kind(event: Event) -> str:

@@ -240,7 +240,8 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "short nonces": _rules(Grade.HARMLESS, HOURS, size=(1.0, 60.0), nonce_lifetime=float),
         "nonces for one use": _rules(Grade.HARMLESS, HOURS, nonce_once=True),
         "nonce flood": _rules(Grade.BREAKS, MINUTES, challenge_always=True),
-        "unlisted": _rules(Grade.HARMLESS, HOURS, list_contacts=False),
+        # What is granted is not said, so where it is less than was asked for nobody can know when to refresh.
+        "unlisted": _rules(Grade.BREAKS, HOURS, list_contacts=False),
         "slow answers": _rules(Grade.HARMLESS, HOURS, size=(0.1, 3.0), delay=float),
         "late answers": _rules(Grade.BREAKS, MINUTES, size=(20.0, 40.0), delay=float),
         "repeated answers": _rules(Grade.HARMLESS, HOURS, copies=3),

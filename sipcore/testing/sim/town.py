@@ -16,11 +16,11 @@ from sipcore.agent import Snapshot, UserAgent
 from sipcore.commands import CloseFlow, Command, OpenFlow, Transmit
 from sipcore.config import Account, Timing, Transport
 from sipcore.errors import LocalProtocolError
-from sipcore.events import Event, FlowLost
+from sipcore.events import Event, FlowLost, StatusChanged
 from sipcore.profiles import PROFILES
 from sipcore.testing.sim.broken import BrokenInvariant
 from sipcore.testing.sim.canary import PASSWORD, hashes, password
-from sipcore.testing.sim.claims import Claims, Grant
+from sipcore.testing.sim.claims import LONGEST_WAIT, Claims, Grant
 from sipcore.testing.sim.faults import FAULTS, Grade
 from sipcore.testing.sim.memory import Memory
 from sipcore.testing.sim.plan import Incident, Plan, Subscriber
@@ -46,9 +46,6 @@ TIMING = Timing()
 TIMER_F = TIMING.f
 PATIENCE = 5 * TIMER_F + 60.0
 """Seconds in which an attempt on a good network has come to its end, with all it may have to wait for."""
-
-LONGEST_WAIT = 1.1 * 86400.0
-"""Seconds that any attempt is put off at most: the ceiling of all back-offs, and its jitter."""
 
 ROUNDS = 2
 """Attempts until the two ends agree: the first may be refused by what was decided before the storm ended."""
@@ -150,6 +147,7 @@ class Town:
             self.traffic.forget_old(self.world.now)
             if self._rest() and self._weigh:
                 self.memory.look(self.agent, self.world.now)
+            self._trust()
         self._close()
 
     def settle(self) -> None:
@@ -194,6 +192,13 @@ class Town:
                 return True
         return False
 
+    def _trust(self) -> None:
+        """Nobody forges anything now, and what was forged is forgotten: claims count again."""
+        if not self.claims.strict:
+            self.claims.strict = True
+            for registrar in self.registrars:
+                registrar.faults.clear()
+
     def _settled(self, name: str) -> bool:
         if not self.claims.wanted.get(name, False):
             return True
@@ -219,19 +224,19 @@ class Town:
         now = self.world.now
         self.traffic.closing = True
         for name in self.names:
-            self.claims.want(name, False, now)
+            self._want(name, False)
         self.agent.close(now=now)
         self.world.run(now + 10 * TIMER_F)
         if not self.agent.closed:
             raise BrokenInvariant(8, "not closed", self.world.now)
         self.traffic.ended = True
-        self.agent.handle_deadline(now=self.world.now + 1e6)
-        self.world.run(self.world.now + 3600.0)
         ours = {call_id.decode() for call_id in self.traffic.call_ids.values()}
         for name in self.names:
             # What a process left that was killed lapses by itself.
             if not self.plan.loss and any(held.call_id in ours for held in self.registrars[0].bindings(name)):
                 raise BrokenInvariant(8, f"a binding of {name} stays behind", self.world.now)
+        self.agent.handle_deadline(now=self.world.now + 1e6)
+        self.world.run(self.world.now + 3600.0)
         self.claims.cover_until(self.world.now)
 
     # --- what watches ----------------------------------------------------------------------------------------------
@@ -253,7 +258,11 @@ class Town:
         self.trace.on_output(output, now)
         if isinstance(output, Transmit):
             self.traffic.on_transmit(
-                output.data, output.flow, now, reliable=self._reliable.get(output.flow, False)
+                output.data,
+                output.flow,
+                now,
+                reliable=self._reliable.get(output.flow, False),
+                local=self.station.local(output.flow),
             )
             if self.world.unreachable:
                 # The system refuses it, and the agent is told.
@@ -261,6 +270,8 @@ class Town:
         elif isinstance(output, Event):
             if isinstance(output, FlowLost):
                 self.traffic.flow_gone(output.flow)
+            elif isinstance(output, StatusChanged) and output.status.phase is Phase.IDLE:
+                self.traffic.at_rest(output.name)
             self.claims.on_event(output, now)
         elif isinstance(output, OpenFlow):
             self._reliable[output.flow] = output.protocol.reliable
@@ -289,9 +300,12 @@ class Town:
             if end < grant.at or start > now:
                 continue
             fault = FAULTS[incident.kind]
-            if fault.personal and self.names[incident.who] != user:
+            mine = self.names[incident.who] == user
+            if fault.personal and not mine:
                 continue
-            if fault.grade is Grade.BREAKS:
+            # Asterisk un-registers first when it is told to register.
+            anew = mine and incident.kind == "user registers" and account.profile.name == "ASTERISK"
+            if fault.grade is Grade.BREAKS or anew:
                 return True
             if fault.grade is Grade.HINDERS:
                 hindered += min(end, now) - max(start, grant.at)
@@ -408,18 +422,18 @@ class Town:
     def register(self, who: int) -> None:
         """The user wants to be registered."""
         name = self.names[who]
-        self.claims.want(name, True, self.world.now)
+        self._want(name, True)
         self._attempt(self.agent.register, name)
 
     def unregister(self, who: int, *, everything: bool = False) -> None:
         """The user does not want to be registered."""
         name = self.names[who]
-        self.claims.want(name, False, self.world.now)
+        self._want(name, False)
         self._attempt(self.agent.unregister, name, all=everything)
 
     def remove(self, who: int) -> None:
         """The account is taken away."""
-        self.claims.want(self.names[who], False, self.world.now)
+        self._want(self.names[who], False)
         self._attempt(self.agent.remove, self.names[who])
 
     def add(self, who: int) -> None:
@@ -437,6 +451,10 @@ class Town:
         known = self.agent.names()
         self.traffic.excuse()
         self._attempt(self.agent.reload, [self.accounts[name] for name in self.names if name in known])
+
+    def _want(self, name: str, wanted: bool) -> None:
+        self.claims.want(name, wanted, self.world.now)
+        self.traffic.want(name, wanted, self.world.now)
 
     def _attempt(self, call: Callable[..., None], *args: object, **keywords: object) -> None:
         try:

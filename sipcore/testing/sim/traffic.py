@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from sipcore.testing.sim.broken import BrokenInvariant
+from sipcore.values import Address
 
 __all__ = ["Sent", "Traffic"]
 
@@ -16,6 +17,12 @@ PER_SECOND = 8.0
 """REGISTER transactions that one attempt may have, and attempts start a second apart."""
 
 TIMER_F = 32.0
+
+LONGEST_ATTEMPT = 8 * TIMER_F
+"""Seconds that the attempt that is on its way may take when its user does not want to be registered any more."""
+
+MAX_REMOVALS = 8
+"""REGISTER transactions of one registration when the agent closes: one attempt."""
 
 BRANCH = re.compile(rb"branch[ \t\r\n]*=[ \t\r\n]*(z9hG4bK[0-9A-Za-z]+)", re.IGNORECASE)
 AUTHORIZATION = re.compile(rb"uthorization: Digest ([^\r\n]*)")
@@ -51,6 +58,8 @@ class Traffic:
         self._counts: dict[tuple[bytes, bytes], int] = {}
         self._buckets: dict[bytes, tuple[float, float]] = {}
         self._tails: dict[int, bytes] = {}
+        self._unwanted: dict[str, float] = {}
+        self._removals: dict[bytes, int] = {}
         self.call_ids: dict[str, bytes] = {}
         """The Call-ID of the last REGISTER of each user."""
         self.closing = False
@@ -62,8 +71,8 @@ class Traffic:
         """Those of them to which something came that may be their final response."""
         self.copies = 0
 
-    def on_transmit(self, data: bytes, flow: int, now: float, *, reliable: bool) -> None:
-        """Something was sent."""
+    def on_transmit(self, data: bytes, flow: int, now: float, *, reliable: bool, local: Address | None = None) -> None:
+        """Something was sent, from that local address, when it is known."""
         if self.ended:
             raise BrokenInvariant(8, "something is sent after the agent was closed", now)
         if self._secrets.search(data):
@@ -83,10 +92,19 @@ class Traffic:
         self._one_in_flight(call_id, sent, now)
         self._count_up(data, call_id, now)
         self._pace(call_id, now)
-        if self.closing and not _removes(data):
-            raise BrokenInvariant(8, "a REGISTER with a lifetime is sent although the agent is closing", now)
         to = _header(data, b"To")
-        self.call_ids[to[to.find(b":") + 1 : to.find(b"@")].decode()] = call_id
+        user = to[to.find(b":") + 1 : to.find(b"@")].decode()
+        self.call_ids[user] = call_id
+        self._ends(user, call_id, now, removes=_removes(data))
+        if local is not None and not _removes(data) and b"@%b:%d" % (local[0].encode(), local[1]) not in data:
+            raise BrokenInvariant(2, f"{user} is registered where nobody listens, for it is {local}", now)
+
+    def want(self, user: str, wanted: bool, now: float) -> None:
+        """The user wants to be registered from now on, or not to be."""
+        if wanted:
+            self._unwanted.pop(user, None)
+        else:
+            self._unwanted.setdefault(user, now)
 
     def on_arrival(self, flow: int, data: bytes) -> None:
         """Something is about to be received; it may answer a REGISTER."""
@@ -100,6 +118,11 @@ class Traffic:
                 sent.answered = True
                 self.answered += 1
         self._tails[flow] = text[-TAIL:]
+
+    def at_rest(self, user: str) -> None:
+        """The agent says that it has nothing left to do for the user."""
+        if user in self._unwanted:
+            self._unwanted[user] = float("-inf")
 
     def flow_gone(self, flow: int) -> None:
         """What was sent on it needs no answer any more."""
@@ -129,7 +152,7 @@ class Traffic:
 
     def _one_in_flight(self, call_id: bytes, sent: Sent, now: float) -> None:
         last = self._last.get(call_id)
-        if last is not None and not last.answered and last.flow == sent.flow and now - last.at < TIMER_F - 0.001:
+        if last is not None and not last.answered and now - last.at < TIMER_F - 0.001:
             raise BrokenInvariant(5, f"a second REGISTER after {now - last.at:.3f} s without an answer", now)
         self._last[call_id] = sent
 
@@ -148,6 +171,17 @@ class Traffic:
             if count <= self._counts.get(key, 0):
                 raise BrokenInvariant(5, f"nc {count} after {self._counts[key]}", now)
             self._counts[key] = count
+
+    def _ends(self, user: str, call_id: bytes, now: float, *, removes: bool) -> None:
+        if self.closing and not removes:
+            raise BrokenInvariant(8, "a REGISTER with a lifetime is sent although the agent is closing", now)
+        if self.closing:
+            self._removals[call_id] = removals = self._removals.get(call_id, 0) + 1
+            if removals > MAX_REMOVALS:
+                raise BrokenInvariant(8, f"{removals} removals of one binding", now)
+        since = self._unwanted.get(user)
+        if since is not None and not removes and now > since + LONGEST_ATTEMPT:
+            raise BrokenInvariant(8, f"{user} is registered, which nobody wants any more", now)
 
     def _pace(self, call_id: bytes, now: float) -> None:
         # A bucket that runs out at the allowed rate never overflows exactly when no stretch of time has too many.
