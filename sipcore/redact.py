@@ -7,6 +7,8 @@ masked whole.
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["MASK", "redact", "redact_uri"]
 
 MASK = "***"
@@ -21,6 +23,9 @@ _INFO = frozenset({"authentication-info", "proxy-authentication-info"})
 
 # What ends a URI in running text. A comma does not: it may stand in a user part and in a password.
 _URI_ENDS = frozenset(" \t<>\"'\r\n")
+
+# Not `text.lower()`: that can be longer than the text, and then places in the one are not places in the other.
+_SCHEME = re.compile("sips?:", re.IGNORECASE | re.ASCII)
 
 
 def redact(data: bytes) -> str:
@@ -45,15 +50,11 @@ def redact(data: bytes) -> str:
 
 def redact_uri(text: str) -> str:
     """`text` with the passwords of all SIP URIs in it masked (`sip:user:password@host`)."""
-    lowered = text.lower()
     position = 0
     parts: list[str] = []
     copied = 0
-    while (at := lowered.find("sip", position)) >= 0:
-        start = at + 3 + (lowered[at + 3 : at + 4] == "s")
-        position = start
-        if lowered[start : start + 1] != ":":
-            continue
+    while (scheme := _SCHEME.search(text, position)) is not None:
+        start = scheme.end() - 1
         end = next((index for index in range(start + 1, len(text)) if text[index] in _URI_ENDS), len(text))
         host = text.rfind("@", start + 1, end)
         colon = text.find(":", start + 1, host) if host >= 0 else -1

@@ -119,3 +119,9 @@ def test_no_spelling_of_response_gets_through(name: str, scheme: str, before: st
 def test_any_bytes_are_survived(data: bytes) -> None:
     """Whatever arrives can be shown as text."""
     assert isinstance(redact(data), str)
+
+
+@given(before=st.text(alphabet="İſKß \x00", max_size=8))
+def test_characters_that_grow_in_lower_case_hide_no_password(before: str) -> None:
+    """What stands before a URI decides nothing about its password, also when it is longer in lower case."""
+    assert redact_uri(f"{before}SIPS:alice:{SECRET}@h") == f"{before}SIPS:alice:***@h"

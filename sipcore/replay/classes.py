@@ -88,7 +88,7 @@ from sipcore.values import (
     Status,
 )
 
-__all__ = ["ENUMS", "ERRORS", "MACHINES", "PARTS", "REBUILT", "VALUES", "Steps"]
+__all__ = ["ENUMS", "ERRORS", "MACHINES", "PARTS", "REBUILT", "STEADY", "VALUES", "Steps"]
 
 
 class Steps(Enum):
@@ -378,6 +378,20 @@ MACHINES: Final[dict[type, dict[str, Any]]] = {
     },
 }
 """What changes: class -> attribute -> type."""
+
+STEADY: Final[dict[type, frozenset[str]]] = {
+    # What tells that something else has changed: the attributes that the application, a clock or a flow changes alone,
+    # and those without which no request is sent and no answer taken.
+    Registration: frozenset(
+        "aor auth call_id contact failed_kind failures_while_bound flow_losses home host line listed_at others proven "
+        "replaced retries same_class server since started_at stopped tag texts transport unconfirmed".split()
+    ),
+    DigestSession: frozenset(
+        "_algorithm_text _head _opaque_text adopted algorithm cnonce credential qop userhash".split()
+    ),
+}
+"""Attributes that never change unless another one, which is not in this list, changes with them: an image takes them
+from the one before where none of those has. The tests compare with images that were taken from nothing."""
 
 REBUILT: Final[dict[type, frozenset[str]]] = {
     UserAgent: frozenset({"random"}),

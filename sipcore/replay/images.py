@@ -1,28 +1,65 @@
 """The exact state of an agent at one moment, taken fast.
 
 Theory of operation. `capture` walks the machines of an agent class by class (`classes.MACHINES`) and copies all
-machines of one class attribute by attribute: one tuple for each attribute, as a table has columns. Thousands are copied
-so much quicker than one by one, no object is made for any of them, and a column that is equal to that of the image
-before is shared with it; most registrations wait most of the time. Values that never change are taken by reference,
+machines of one class attribute by attribute: one column for each attribute, as a table has. Thousands are copied so
+much quicker than one by one, and no object is made for any of them. Values that never change are taken by reference,
 also secrets, so an image is never shown or written as it is; `writing` does that.
+
+Most registrations wait most of the time, and an image costs little more than what has changed since the one before:
+
+* A column that is equal to the earlier one is shared with it; one that has the same value everywhere has one place.
+* Of the largest classes only the attributes are looked at without which no other changes; the others
+  (`classes.STEADY`) are read where one of these has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import chain
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, compress, repeat
+from operator import attrgetter, is_not
 from typing import Any, Final, NamedTuple
 
 from sipcore.agent import UserAgent
 from sipcore.errors import ReplayError
-from sipcore.replay.classes import MACHINES
+from sipcore.replay.classes import MACHINES, STEADY
 from sipcore.replay.shapes import Items, Machine, Shape, shape
 
 __all__ = ["PLANS", "Batch", "Image", "Plan", "capture"]
 
 # The collector of garbage looks at a tuple of texts and numbers once and at a list again and again.
 Column = tuple[Any, ...]
+"""A value for each machine, or the one that all have."""
+
+
+class Attribute:
+    """How one attribute of all machines of a class is copied."""
+
+    def __init__(self, name: str, kind: Any, *, steady: bool) -> None:
+        self.name = name
+        self.shape: Shape = shape(kind)
+        self.steady = steady
+        self._get = attrgetter(name)
+        item = self.shape
+        # Those that are the agent itself lead nowhere new.
+        self._leads = isinstance(item, Machine) and item.kinds != (UserAgent,)
+        self._chained = isinstance(item, Items) and item.kind is tuple and isinstance(item.item, Machine)
+        self._copied = not (item.still or isinstance(item, Machine) or self._chained)
+
+    def read(self, machines: Sequence[Any], found: list[Iterable[object]]) -> Column:
+        """The values of all machines. What changes in place is copied, and the machines in it are noted in `found`."""
+        column = tuple(map(self._get, machines))
+        if self._copied:
+            led: list[object] = []
+            column = tuple([self.shape.take(live, led) for live in column])
+            found.append(led)
+        return column
+
+    def follow(self, column: Column, found: list[Iterable[object]]) -> None:
+        """Note in `found` to which machines a column leads."""
+        if self._leads:
+            found.append(column)
+        elif self._chained:
+            found.append(chain.from_iterable(column))
 
 
 class Plan:
@@ -31,34 +68,45 @@ class Plan:
     def __init__(self, kind: type) -> None:
         self.kind = kind
         self.name = kind.__name__.lstrip("_")
-        fields = MACHINES[kind]
-        self.fields = tuple(fields)
-        self.shapes: tuple[Shape, ...] = tuple(shape(fields[field]) for field in fields)
-        self._getters = [(attrgetter(field), item, _way(item)) for field, item in zip(fields, self.shapes, strict=True)]
+        steady = STEADY.get(kind, frozenset())
+        self.attributes = [Attribute(name, kind, steady=name in steady) for name, kind in MACHINES[kind].items()]
+        self.fields = tuple(attribute.name for attribute in self.attributes)
+        self.shapes = tuple(attribute.shape for attribute in self.attributes)
         self.due = self.fields.index("due") if "due_key" in self.fields else None
+        self._steady = bool(steady)
 
-    def take(self, machines: list[Any], found: list[object]) -> list[Column]:
-        """All attributes; `found` gets the machines that they lead to, some of them more than once."""
+    def take(self, machines: list[object], found: list[Iterable[object]], known: Batch | None) -> list[Column]:
+        """The columns of these machines, shared with those of the earlier batch of the same ones if there is one.
+
+        `found` gets what they lead to, machines or None, some of them more than once.
+        """
         columns: list[Column] = []
-        for get, item, way in self._getters:
-            column = tuple(map(get, machines))
-            if way == "link":
-                found.extend(dict.fromkeys(column))
-            elif way == "chain":
-                found.extend(chain.from_iterable(column))
-            elif way == "copy":
-                column = tuple([item.take(live, found) for live in column])
-            columns.append(column)
+        if known is None:
+            for attribute in self.attributes:
+                columns.append(_short(attribute.read(machines, found)))
+                attribute.follow(columns[-1], found)
+            return columns
+        count = len(machines)
+        changed: set[int] = set()
+        fresh: dict[int, Column] = {}
+        for index, attribute in enumerate(self.attributes):
+            if not attribute.steady:
+                fresh[index] = column = attribute.read(machines, found)
+                old = known.columns[index]
+                if not _same(old, column) and self._steady:
+                    before = old if len(old) == count else repeat(old[0], count)
+                    changed.update(compress(range(count), map(is_not, before, column)))
+        places = sorted(changed)
+        some = [machines[place] for place in places]
+        for index, attribute in enumerate(self.attributes):
+            old = known.columns[index]
+            if attribute.steady:
+                column = _patched(old, places, attribute.read(some, found), count)
+            else:
+                column = fresh[index]
+            columns.append(old if _same(old, column) else _short(column))
+            attribute.follow(columns[-1], found)
         return columns
-
-
-def _way(item: Shape) -> str:
-    if isinstance(item, Machine):
-        # Those that are the agent itself lead nowhere new.
-        return "none" if item.kinds == (UserAgent,) else "link"
-    if isinstance(item, Items) and item.kind is tuple and isinstance(item.item, Machine):
-        return "chain"
-    return "none" if item.still else "copy"
 
 
 class Batch(NamedTuple):
@@ -67,11 +115,18 @@ class Batch(NamedTuple):
     plan: Plan
     machines: list[object]
     columns: list[Column]
-    """For each attribute of the plan its value in each machine."""
 
-    def column(self, field: str) -> Column:
-        """One attribute."""
-        return self.columns[self.plan.fields.index(field)]
+    def column(self, field: str) -> Iterable[Any]:
+        """One attribute of each machine."""
+        return self._spread(self.columns[self.plan.fields.index(field)])
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """All attributes of each machine."""
+        return zip(*map(self._spread, self.columns), strict=True)
+
+    def _spread(self, column: Column) -> Iterable[Any]:
+        count = len(self.machines)
+        return column if len(column) == count else (column[0] for _ in range(count))
 
 
 class Image(NamedTuple):
@@ -95,39 +150,57 @@ def capture(agent: UserAgent, previous: Image | None = None) -> Image:
     holds an object of a class that is not known here.
     """
     earlier = {} if previous is None else {id(batch.machines[0]): batch for batch in previous.batches}
-    seen: dict[object, None] = {None: None, agent: None}
+    seen: dict[object, None] = {None: None}
     batches: list[Batch] = []
-    found: list[object] = [agent]
+    found: list[Iterable[object]] = [(agent,)]
     size = 0
-    while found:
-        led: list[object] = []
-        for kind, machines in _by_class(found):
+    for group in found:
+        fresh = dict.fromkeys(group)
+        if not seen.keys().isdisjoint(fresh):
+            fresh = dict.fromkeys([machine for machine in fresh if machine not in seen])
+        seen.update(fresh)
+        for kind, machines in _by_class(list(fresh)):
             plan = PLANS.get(kind)
             if plan is None:
                 # A subclass of the agent is an agent with something of its own, which is not part of the state.
                 if machines != [agent]:
                     raise ReplayError(f"a {kind.__name__} cannot be recorded: it is not in the table of machines")
                 plan = PLANS[UserAgent]
-            columns = plan.take(machines, led)
-            size += len(machines)
             known = earlier.get(id(machines[0]))
-            if known is not None and known.plan is plan:
-                if known.machines == machines:
-                    machines = known.machines
-                columns = [
-                    old if old == new else new for old, new in zip(known.columns, columns, strict=True)
-                ]
-            batches.append(Batch(plan, machines, columns))
-        found = [machine for machine in dict.fromkeys(led) if machine not in seen]
-        seen.update(dict.fromkeys(found))
+            if known is not None and known.machines == machines:
+                machines = known.machines
+            else:
+                known = None
+            size += len(machines)
+            batches.append(Batch(plan, machines, plan.take(machines, found, known)))
     return Image(agent.now, batches, len(agent.timers), size)
 
 
 def _by_class(machines: list[object]) -> Iterable[tuple[type, list[object]]]:
     kinds = set(map(type, machines))
-    if len(kinds) == 1:
-        return [(kinds.pop(), machines)]
+    if len(kinds) <= 1:
+        return [(kind, machines) for kind in kinds]
     classes: dict[type, list[object]] = {}
     for machine in machines:
         classes.setdefault(type(machine), []).append(machine)
     return classes.items()
+
+
+def _short(column: Column) -> Column:
+    """One place for a value that all have."""
+    return column[:1] if column[-1] is column[0] and column.count(column[0]) == len(column) else column
+
+
+def _same(old: Column, column: Column) -> bool:
+    """True when an earlier column says the same."""
+    return column.count(old[0]) == len(column) if len(old) == 1 else old == column
+
+
+def _patched(old: Column, places: list[int], values: Column, count: int) -> Column:
+    """An earlier column with other values at some places."""
+    if not places:
+        return old
+    column = list(old) if len(old) == count else [old[0]] * count
+    for place, value in zip(places, values, strict=True):
+        column[place] = value
+    return tuple(column)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from unicodedata import combining, east_asian_width
 
 from sipcore.replay.story import AGENT, APPLICATION, LATEST, Scene, seconds
 
-__all__ = ["MAX_WIDTH", "OTHERS", "draw", "lanes"]
+__all__ = ["MAX_WIDTH", "OTHERS", "draw", "lanes", "placed"]
 
 MAX_REMOTES: Final = 4
 """Remote addresses with a column of their own; more would fit no screen. The rest share one."""
@@ -78,6 +78,14 @@ def lanes(scenes: Iterable[Scene], most: int) -> dict[str, int]:
     return columns
 
 
+def placed(row: Scene, columns: Mapping[str, int]) -> tuple[int, int, str]:
+    """From which column to which one, and the text; at `OTHERS` that begins with who it is."""
+    source, target = (columns.get(party, columns.get(OTHERS, 1)) for party in (row.source, row.target))
+    if OTHERS in columns and columns[OTHERS] in (source, target) and source != target:
+        return source, target, f"{row.source if row.source not in columns else row.target}: {row.text}"
+    return source, target, row.text
+
+
 def _places(columns: dict[str, int], left: int) -> list[int]:
     places = [left, left + CALLS]
     for number in range(2, len(columns)):
@@ -99,10 +107,7 @@ def _stamp(row: Scene, start: float, wall: float | None) -> str:
 
 
 def _row(row: Scene, columns: dict[str, int], places: Sequence[int], stamp: str) -> str:
-    source, target = (columns.get(party, columns.get(OTHERS, 1)) for party in (row.source, row.target))
-    text = row.text
-    if OTHERS in columns and columns[OTHERS] in (source, target) and source != target:
-        text = f"{row.source if row.source not in columns else row.target}: {text}"
+    source, target, text = placed(row, columns)
     line = list(_ruled(stamp, places))
     if source == target:
         _write(line, places[source] + 2, f"{_cut(text, NOTES)} ")

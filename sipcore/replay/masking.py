@@ -34,7 +34,7 @@ _URI_END: Final = re.compile(rb"[\x00-\x20<>\"']")
 _SIP: Final = re.compile(rb"sips?:", re.IGNORECASE)
 _ESCAPE: Final = re.compile(rb"%[0-9A-Fa-f]{2}")
 _HALVES: Final = re.compile("([\ud800-\udc7f\udd00-\udfff])")
-_SPAUTH: Final = re.compile(rb"rspauth[ \t]*=[ \t]*(?:\"([^\"]*)\"|([^\s,\"]*))", re.IGNORECASE)
+_RSPAUTH: Final = re.compile(rb"rspauth[ \t]*=[ \t]*(?:\"([^\"]*)\"|([^\s,\"]*))", re.IGNORECASE)
 
 _STRUCTURE: Final = b'"\\,=;:<>@'
 
@@ -114,7 +114,7 @@ def prove(data: bytes, header: str, right: str) -> bytes:
         return match[0][:start] + right.encode("ascii", "replace") + match[0][end:]
 
     def each(match: re.Match[bytes]) -> bytes:
-        return _SPAUTH.sub(put, match[0]) if match["name"].lower() == name else match[0]
+        return _RSPAUTH.sub(put, match[0]) if match["name"].lower() == name else match[0]
 
     return _SECRETIVE.sub(each, head) + blank + body
 

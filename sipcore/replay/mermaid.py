@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sipcore.replay.ladder import OTHERS, lanes
+from sipcore.replay.ladder import lanes, placed
 from sipcore.replay.story import APPLICATION, Scene, seconds
 
 __all__ = ["draw"]
@@ -28,10 +28,7 @@ def draw(scenes: Iterable[Scene], *, start: float | None = None) -> Iterator[str
     for party, number in columns.items():
         yield f"    {'actor' if party == APPLICATION else 'participant'} p{number} as {_text(party)}"
     for row in rows:
-        source, target = (columns.get(party, columns.get(OTHERS, 1)) for party in (row.source, row.target))
-        text = row.text
-        if OTHERS in columns and columns[OTHERS] in (source, target) and source != target:
-            text = f"{row.source if row.source not in columns else row.target}: {text}"
+        source, target, text = placed(row, columns)
         text = _text(f"{seconds(row.now - start)} {text}")
         if source == target:
             yield f"    Note right of p{source}: {text}"

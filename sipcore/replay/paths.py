@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Path", "Paths", "named"]
 
+
 def named(step: Step) -> dict[str, object]:
     """The arguments of an input by name, however they were given."""
     known = INPUTS.get(step.name)

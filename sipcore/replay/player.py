@@ -31,6 +31,7 @@ from sipcore.replay.recording import Recording, Segment, step_of
 from sipcore.replay.shapes import Json
 from sipcore.replay.steps import Draw, Step
 from sipcore.replay.writing import Writer
+from sipcore.syntax.grammar import visible
 from sipcore.syntax.message import Request, Response, parse_message
 from sipcore.timers import Timed, Timers
 from sipcore.values import Address
@@ -40,6 +41,9 @@ __all__ = ["Difference", "Outcome", "Played", "compare", "play"]
 MAX_DUE: Final = 10_000
 """Deadlines that may be due in one input besides four times as many as are armed: an agent that is sound has each
 machine due once or twice."""
+
+MAX_LINE: Final = 400
+"""Characters of a line of a difference when it is shown."""
 
 
 class Difference(NamedTuple):
@@ -62,6 +66,7 @@ class Difference(NamedTuple):
         return tuple((one, other) for one, other in pairs if one != other)
 
     def __str__(self) -> str:
+        """Safe to print; `recorded` and `replayed` themselves are as the peer wrote them, but masked."""
         where = "at the end" if self.step is None else f"step {self.step.number} ({self.step.name} at {self.step.now})"
         text = [f"{where}: the {self.kind} differs{f' ({self.note})' if self.note else ''}"]
         for one, other in self.lines:
@@ -147,7 +152,7 @@ class _Player:
         self._note = note
         self._reader: Reader = segment.reader(vault)
         self._dice = _Dice()
-        self._agent = restored(self._reader, _PlayedAgent, self._dice)
+        self._agent = restored(self._reader, _PlayedAgent, self._dice, last=segment.last)
         self._agent.begin()
         self._requests: dict[int, Request] = {}
         """What the agent handed out for each recorded request, by the recorded one's address."""
@@ -363,6 +368,4 @@ def _draws(draws: Sequence[Draw]) -> tuple[str, ...]:
 
 
 def _shown(line: str | None) -> str:
-    if line is None:
-        return "-"
-    return line if len(line) <= 400 else f"{line[:400]}…"
+    return "-" if line is None else visible(line, MAX_LINE)

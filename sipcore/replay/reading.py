@@ -34,6 +34,9 @@ __all__ = ["PART_NAMES", "Node", "Reader", "restored"]
 MAX_DEPTH: Final = 32
 """Levels of nesting in a value: more than twice what any has."""
 
+MAX_WHOLE: Final = 1 << 1000
+"""A whole number that is greater fits into no float, so it is neither a time nor anything else that is counted."""
+
 MAX_TEXT: Final = 1500
 """Characters of an error: the attributes of the largest class fit."""
 
@@ -62,6 +65,8 @@ class Reader:
     def value(self, text: Json, depth: int = 0) -> Any:
         """A value. Raises `ReplayError`."""
         if text is None or isinstance(text, str | int | float):
+            if isinstance(text, int) and abs(text) > MAX_WHOLE:
+                raise ReplayError(f"{_shown(text)} is larger than any number can be")
             return text
         if depth > MAX_DEPTH:
             raise ReplayError(f"more than {MAX_DEPTH} values in each other")
@@ -171,10 +176,14 @@ class Reader:
             raise ReplayError("the deadlines of the image contradict each other")
 
 
-def restored(reader: Reader, kind: type[A], random: Random) -> A:
-    """`Reader.agent`, whatever a hostile document makes of it."""
+def restored(reader: Reader, kind: type[A], random: Random, *, last: bool) -> A:
+    """`Reader.agent`, whatever a hostile document makes of it. `last` as in `Segment`."""
     try:
         return reader.agent(kind, random)
+    except ReplayError as error:
+        if last:
+            raise ReplayError(f"{error} (the recording ends in this image or right behind it: cut off?)") from None
+        raise
     except RecursionError:
         raise ReplayError("the image is nested too deeply") from None
 

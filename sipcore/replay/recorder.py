@@ -36,7 +36,7 @@ LEAN_BYTES_PER_MACHINE: Final = 100
 """... and for each machine of a large one, of which a waiting registration has three. Three times that, and its 600
 bytes in the images, are less than 1.5 KiB for each registration."""
 
-FAT: Final = 1.45
+FAT: Final = 1.35
 """A segment so many times longer than a lean one is given up when little happens; a smaller one stays, since an image
 would be taken for little."""
 
@@ -112,6 +112,8 @@ class RecordingAgent(UserAgent):
         self._look_at = inf
         self.record_error: str | None = None
         """Why nothing is recorded any more, when the agent holds what cannot be recorded."""
+        self.sink_error: str | None = None
+        """Why the lines of the last `start_sink` ended early, when something happened that cannot be recorded."""
         self._dice = _Dice(random)
         self._log: list[Entry] = []
         self._dice.note_in(self._log)
@@ -142,6 +144,7 @@ class RecordingAgent(UserAgent):
         can be no more.
         """
         self.stop_sink()
+        self.sink_error = None
         self._sink = Sink(sink, self, capture(self), wall, len(self._log))
         self._room = -1 if not self._ring else self._room - _ALERT
 
@@ -151,6 +154,7 @@ class RecordingAgent(UserAgent):
         if sink is not None:
             sink.flush(self._log)
             sink.end(self._ending())
+            self.sink_error = sink.error
             if self._ring:
                 self._room += _ALERT
 
@@ -173,6 +177,7 @@ class RecordingAgent(UserAgent):
         sink = self._sink
         if sink is not None:
             sink.flush(self._log)
+            self.sink_error = sink.error
         if not self._ring:
             # Noted all the same, since it costs less than to ask each time.
             self._log.clear()

@@ -20,7 +20,7 @@ from sipcore.replay.reading import Node, Reader, restored
 from sipcore.replay.shapes import Json
 from sipcore.replay.steps import NOTHING, Draw, Step
 
-__all__ = ["Recording", "Segment", "read"]
+__all__ = ["MAX_LINE", "Recording", "Segment", "read"]
 
 MAX_LINE: Final = 1 << 24
 """Characters of a line: the longest has an account or a message with all that it refers to, a few hundred KiB."""
@@ -41,10 +41,12 @@ class Segment:
     lines: list[tuple[int, Json]] = field(default_factory=list, repr=False)
     """Number of the line and object of each step."""
     steps: list[Step] = field(default_factory=list)
+    last: bool = False
+    """Nothing stands behind its image, not even an end, so that the image may be cut off."""
 
     def restore(self, *, random: Random, secrets: Secrets | None = None) -> UserAgent:
         """The agent as it was when the segment began. Raises `ReplayError`."""
-        return restored(self.reader(Vault(secrets)), UserAgent, random)
+        return restored(self.reader(Vault(secrets)), UserAgent, random, last=self.last)
 
     def reader(self, vault: Vault) -> Reader:
         """What makes live values of this segment's lines."""
@@ -84,7 +86,8 @@ class Recording:
 def read(lines: Iterable[str]) -> Recording:
     """A recording from its lines. Raises `ReplayError` that names the line and what would be valid there.
 
-    The images are looked at when they are used. A last line that was cut off is left out: its writer was killed.
+    The images are looked at when they are used. What was cut off is left out, since its writer was killed: half a line
+    at the end, and a segment behind others of which there are no steps.
     """
     version = python = ""
     wall: tuple[float, float] | None = None
@@ -125,6 +128,10 @@ def read(lines: Iterable[str]) -> Recording:
             cut = refused
     if not state.begun:
         raise ReplayError("line 1: the document is empty; a recording begins with a header")
+    if ending is None and segments and not segments[-1].steps:
+        segments[-1].last = True
+        if len(segments) > 1:
+            segments.pop()
     return Recording(version, python, wall, tuple(segments), ending)
 
 
@@ -227,7 +234,7 @@ def _header(found: dict[str, Json]) -> tuple[str, str, tuple[float, float] | Non
     if wall is not None:
         if not isinstance(wall, list) or len(wall) != 2 or not all(isinstance(item, int | float) for item in wall):
             raise ReplayError("wall: a pair of numbers, `now` and Unix time, or null")
-        pair = wall[0], wall[1]
+        pair = Reader((), Vault()).value(wall)
     return str(found.get("version"))[:80], str(found.get("python"))[:80], pair
 
 

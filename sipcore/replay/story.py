@@ -145,12 +145,10 @@ class Story:
                 yield self._note(step, f"flow {values.get('flow')} ended: {why}")
             case "transmit_failed":
                 yield self._note(step, f"not sent to {_address(values.get('remote'))}: {values.get('error')}")
-            case "listening" | "listen_failed" | "network_changed":
-                # The first two are told by the event that follows.
-                if step.name == "network_changed":
-                    yield self._note(step, "network changed")
+            case "network_changed":
+                yield self._note(step, "network changed")
             case _:
-                pass
+                pass  # `listening` and `listen_failed` are told by the event that follows
 
     def _received(self, step: Step, path: Path | None, values: dict[str, object]) -> Iterator[Scene]:
         data = values.get("data")
@@ -301,8 +299,8 @@ def _details(message: Message) -> Iterator[str]:
     if isinstance(contacts, tuple):
         general = message.expires
         for contact in contacts:
-            seconds = contact.expires if contact.expires is not None else general
-            lifetimes.append("?" if seconds is None else str(seconds))
+            lifetime = contact.expires if contact.expires is not None else general
+            lifetimes.append("?" if lifetime is None else str(lifetime))
     else:
         lifetimes.append(f"all, {message.expires}")
     if lifetimes:

@@ -51,8 +51,9 @@ class Writer:
                 self._numbers[id(machine)] = number
         self._kept.append(image)
         number = 0
-        for plan, machines, columns in image.batches:
-            for machine, row in zip(machines, zip(*columns, strict=True), strict=True):
+        for batch in image.batches:
+            plan = batch.plan
+            for machine, row in zip(batch.machines, batch.rows(), strict=True):
                 number += 1
                 armed += plan.due is not None and row[plan.due] is not None
                 has = {}

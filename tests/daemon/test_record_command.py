@@ -17,6 +17,7 @@ from random import Random
 import pytest
 import trio
 
+from sipcore.errors import LocalProtocolError
 from sipcore.replay import compare, read
 from sipcore_trio.daemon import cli, codes, recording
 from sipcore_trio.daemon.checks import StartError
@@ -331,6 +332,27 @@ def test_what_cannot_be_recorded_is_told_and_ends_nothing(tmp_path: Path, log: l
     agent.record_to(file, now=0.0)
     assert "cannot be recorded" in file.ended
     assert agent.next_output() is None
+
+
+def test_an_input_that_cannot_be_recorded_ends_the_file_with_a_line(
+    tmp_path: Path, log: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A name of an unknown class, say, of an enumeration of the application's."""
+
+    class Name(str):
+        __slots__ = ()
+
+    agent = RecordedAgent(random=Random(1))
+    file = RecordFile(str(tmp_path / "run.jsonl"), 1 << 20, log)
+    agent.record_to(file, now=0.0)
+    with pytest.raises(LocalProtocolError):
+        agent.register(Name("alice"), now=1.0)
+    assert agent.next_output() is None
+    assert file.ended == agent.sink_error == "a Name cannot be recorded: it is not in the table of values"
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    agent.network_changed(now=2.0)
+    assert agent.next_output() is None
+    assert read(Path(file.path).read_text().splitlines(keepends=True)).steps == []
 
 
 def test_pieces_are_bounded_and_lose_nothing() -> None:

@@ -271,6 +271,64 @@ def test_wrong_arguments(arguments: list[str]) -> None:
     assert ended.value.code == codes.USAGE
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--from", "5"], "--from: chooses what is shown, so it needs --step, --ladder, --mermaid or --pcap"),
+        (["--to", "5"], "--to: chooses what is shown, so it needs --step, --ladder, --mermaid or --pcap"),
+        (["--step", "--from", "5", "--to", "4"], "--to: 4 stands before --from, which is 5"),
+    ],
+)
+def test_numbers_that_choose_nothing(replay: Replay, arguments: list[str], error: str) -> None:
+    assert replay(str(SAMPLE), *arguments) == (codes.USAGE, "", f"sipcore: {error}\n")
+
+
+def test_a_capture_that_exists_is_left_alone(replay: Replay, tmp_path: Path) -> None:
+    path = tmp_path / "there.pcap"
+    path.write_text("mine")
+    _, _, errors = replay(str(SAMPLE), "--pcap", str(path))
+    assert errors == f"sipcore: {path}: capture: the file exists already; a capture needs a new one\n"
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("view", [(), ("--step",), ("--ladder",), ("--mermaid",), ("--pcap", "-")])
+def test_a_clock_that_fits_into_no_float_is_refused(replay: Replay, tmp_path: Path, view: tuple[str, ...]) -> None:
+    text = SAMPLE.read_text("ascii")
+    path = tmp_path / "odd.jsonl"
+    path.write_text(re.sub(r'("step":1,"now":)[^,]*', rf"\g<1>{10**400}", text, count=1))
+    code, told, errors = replay(str(path), *view)
+    assert (code, told) == (codes.USAGE, "")
+    assert "is larger than any number can be" in errors
+
+
+def test_a_segment_that_was_cut_off_is_left_out(replay: Replay, tmp_path: Path) -> None:
+    """Of an image behind other segments nothing can be said, so only what stands before it is played."""
+    *lines, _ = SAMPLE.read_text("ascii").splitlines(keepends=True)
+    lines += ['{"segment":2,"now":0.0}\n', next(line for line in lines if '"node":1,' in line)]
+    path = tmp_path / "cut.jsonl"
+    path.write_text("".join(lines))
+    told = "identical: 82 inputs, 82 outputs in 1 segment\nthe recording was cut off: its end is missing\n"
+    assert replay(str(path)) == (codes.OK, told, "")
+
+
+def test_a_recording_that_ends_in_its_first_image_says_so(replay: Replay, tmp_path: Path) -> None:
+    path = tmp_path / "cut.jsonl"
+    path.write_text("".join(SAMPLE.read_text("ascii").splitlines(keepends=True)[:6]))
+    for view in ((), ("--ladder",)):
+        code, _, errors = replay(str(path), *view)
+        assert code == codes.USAGE
+        assert errors.endswith("(the recording ends in this image or right behind it: cut off?)\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs /dev/zero, a file without an end")
+def test_what_has_no_end_is_refused(replay: Replay) -> None:
+    code, _, errors = replay("/dev/zero")
+    assert (code, errors) == (codes.USAGE, "sipcore: /dev/zero: line 1: the line has more than 16777216 characters\n")
+    code, _, errors = replay(str(SAMPLE), "--secret", "alice=/dev/zero")
+    expected = "sipcore: --secret: '/dev/zero': a first line of at most 4096 characters, the password\n"
+    assert (code, errors) == (codes.USAGE, expected)
+
+
 # --- the documentation ---------------------------------------------------------------------------------------------
 
 

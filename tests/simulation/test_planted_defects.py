@@ -18,6 +18,7 @@ from sipcore.events import Event, MessageDropped, Registered, StatusChanged
 from sipcore.registration import attempt, conclusion, machine, request
 from sipcore.registration.machine import Registration
 from sipcore.registration.schedule import Plan as Retry
+from sipcore.registration.table import Wanted
 from sipcore.testing.sim import town
 from sipcore.testing.sim.broken import INVARIANTS
 from sipcore.testing.sim.life import live
@@ -51,6 +52,10 @@ def plan(*incidents: Incident, days: float = 0.5, expires: int = 600, **options:
 
 DOWN = Incident(at=1000.0, kind="registrar down", lasts=3000.0)
 FORBIDDEN = Incident(at=100.0, kind="forbidden", lasts=1200.0)
+CONCEALED = plan(
+    Incident(at=10.0, kind="unlisted", lasts=30000.0), Incident(at=11.0, kind="smaller grants", lasts=30000.0, size=0.8)
+)
+"""The registrar grants less than is asked for, and does not say so."""
 
 
 def breaks(number: int, made: Plan, make_agent: Callable[..., UserAgent] = UserAgent) -> str:
@@ -61,7 +66,7 @@ def breaks(number: int, made: Plan, make_agent: Callable[..., UserAgent] = UserA
     return broken.text
 
 
-@pytest.mark.parametrize("made", [plan(), plan(DOWN), plan(FORBIDDEN), plan(loss=0.2)])
+@pytest.mark.parametrize("made", [plan(), plan(DOWN), plan(FORBIDDEN), plan(loss=0.2), CONCEALED])
 def test_without_a_planted_defect_all_hold(made: Plan) -> None:
     life = live(made)
     assert life.broken is None, str(life.broken)
@@ -103,6 +108,29 @@ def test_2_a_claim_of_more_than_was_granted_is_found(monkeypatch: Patch) -> None
     assert "granted" in breaks(2, plan())
 
 
+def test_2_an_expiry_counted_from_the_answer_is_found(monkeypatch: Patch) -> None:
+    """The grant is right, and what is made of it later than what the registrar holds."""
+
+    def late(registration: Registration, exchange: Any, *arguments: Any) -> None:
+        exchange.sent_at = arguments[-1]
+        original(registration, exchange, *arguments)
+
+    original = conclusion._succeeded
+    monkeypatch.setattr(conclusion, "_succeeded", late)
+    assert "granted until" in breaks(2, plan())
+
+
+def test_2_a_contact_of_another_connection_is_found(monkeypatch: Patch) -> None:
+    def keep(self: Registration, *arguments: Any) -> None:
+        known = self.contact
+        original(self, *arguments)
+        self.contact = known or self.contact
+
+    original = Registration.sending
+    monkeypatch.setattr(Registration, "sending", keep)
+    assert "where nobody listens" in breaks(2, plan(Incident(at=1000.0, kind="sockets break")))
+
+
 # --- 3 ----------------------------------------------------------------------------------------------------------------
 
 
@@ -112,12 +140,20 @@ def test_3_an_agent_that_gives_up_is_found(monkeypatch: Patch) -> None:
 
 
 def test_3_an_agent_that_waits_too_long_is_found(monkeypatch: Patch) -> None:
-    def slow(self: Registration, when: float, now: float) -> None:
-        original(self, when if not self.failures else now + 365 * DAY, now)
+    """What is told is the usual wait; what is planned is not."""
 
-    original = Registration.plan
-    monkeypatch.setattr(Registration, "plan", slow)
+    def slow(registration: Registration, *arguments: Any) -> None:
+        original(registration, *arguments)
+        registration.plan(arguments[-1] + 365 * DAY, arguments[-1])
+
+    original = conclusion._failed
+    monkeypatch.setattr(conclusion, "_failed", slow)
     assert "is planned for" in breaks(3, plan(DOWN))
+
+
+def test_3_an_outage_that_puts_the_next_attempt_off_for_hours_is_found(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(conclusion, "schedule", lambda *_: Retry(20 * 3600.0))
+    assert "puts the next attempt off" in breaks(3, plan(DOWN))
 
 
 # --- 4 ----------------------------------------------------------------------------------------------------------------
@@ -133,6 +169,16 @@ def test_4_a_short_fault_that_costs_the_binding_is_found(monkeypatch: Patch) -> 
     monkeypatch.setattr(conclusion, "schedule", lambda *_: Retry(900.0))
     down = [Incident(at=500.0 + 1000.0 * n, kind="registrar down", lasts=40.0) for n in range(20)]
     assert "had no binding for" in breaks(4, plan(*down))
+
+
+def test_4_a_binding_that_is_removed_to_be_made_again_is_found(monkeypatch: Patch) -> None:
+    def afresh(self: Registration, now: float) -> None:
+        self.remove_first = self.expires_at is not None and self.wanted is Wanted.UP
+        original(self, now)
+
+    original = Registration.on_due
+    monkeypatch.setattr(Registration, "on_due", afresh)
+    assert "had no binding for" in breaks(4, plan())
 
 
 # --- 5 ----------------------------------------------------------------------------------------------------------------
@@ -193,6 +239,13 @@ def test_6_an_agent_that_hammers_is_found(monkeypatch: Patch) -> None:
     assert "a second" in breaks(6, plan(FORBIDDEN))
 
 
+def test_6_attempts_closer_than_their_gap_are_found(monkeypatch: Patch) -> None:
+    """Fewer requests than the bound of a second, and more than one attempt."""
+    monkeypatch.setattr(machine, "MIN_ATTEMPT_GAP", 0.0)
+    monkeypatch.setattr(conclusion, "schedule", lambda *_: Retry(0.4))
+    assert "more than one attempt" in breaks(6, plan(FORBIDDEN))
+
+
 # --- 7 ----------------------------------------------------------------------------------------------------------------
 
 
@@ -234,6 +287,37 @@ def test_8_an_agent_that_speaks_after_its_end_is_found() -> None:
             return self.last if output is None and self.closed and self.now > 1e6 else output
 
     assert "after the agent was closed" in breaks(8, plan(), Defect)
+
+
+def test_8_a_binding_that_is_left_behind_is_found() -> None:
+    class Defect(UserAgent):
+        def close(self, *, now: float, unregister: bool = True) -> None:
+            super().close(now=now, unregister=False)
+
+    assert "stays behind" in breaks(8, plan(), Defect)
+
+
+def test_8_a_registration_that_nobody_wants_is_found(monkeypatch: Patch) -> None:
+    def stubborn(registration: Registration, *arguments: Any) -> None:
+        original(registration, *arguments)
+        if registration.wanted is Wanted.DOWN:
+            registration.register(arguments[-1])
+
+    original = conclusion._removed
+    monkeypatch.setattr(conclusion, "_removed", stubborn)
+    assert "nobody wants" in breaks(8, plan(Incident(at=1000.0, kind="user un-registers", lasts=600.0)))
+
+
+def test_8_a_removal_that_is_repeated_is_found(monkeypatch: Patch) -> None:
+    def again(registration: Registration, *arguments: Any) -> None:
+        if registration.wanted is Wanted.UP:
+            original(registration, *arguments)
+        else:
+            registration.plan(arguments[-1], arguments[-1])
+
+    original = conclusion._removed
+    monkeypatch.setattr(conclusion, "_removed", again)
+    assert "removals" in breaks(8, plan())
 
 
 # --- 9 ----------------------------------------------------------------------------------------------------------------
@@ -348,5 +432,3 @@ def test_every_invariant_has_a_planted_defect() -> None:
     """Read from this file, so that it holds for any selection of tests."""
     names = [name for name in globals() if name.startswith("test_")]
     assert {int(name.split("_")[1]) for name in names if name.split("_")[1].isdigit()} == set(INVARIANTS)
-
-

@@ -16,6 +16,7 @@ from sipcore.testing.sim.examine import Examined, examine
 from sipcore.testing.sim.figures import Figures
 from sipcore.testing.sim.incident_files import ReadError, read_plan, write_failure
 from sipcore.testing.sim.life import live
+from sipcore.testing.sim.plan import Plan
 from sipcore.testing.sim.shrink import shrink
 
 __all__ = ["main"]
@@ -42,13 +43,18 @@ def main(arguments: list[str] | None = None) -> int:
     years = float("inf") if options.until_failure else options.years
     print(f"profile {options.profile}, seeds from {seed}", flush=True)
     figures, started = Figures(), time.monotonic()
-    for examined in _lives(seed, options.profile, options.processes, years):
-        life = examined.life
-        figures.add(life)
-        if life.broken is not None:
-            return _report_failure(examined, options.write)
-        if not options.quiet and sys.stderr.isatty():
-            print(f"\r{figures.years:10.1f} years, {figures.requests} requests ", end="", file=sys.stderr, flush=True)
+    try:
+        for examined in _lives(seed, options.profile, options.processes, years):
+            life = examined.life
+            figures.add(life)
+            if life.broken is not None:
+                return _report_failure(examined, options.write)
+            if not options.quiet and sys.stderr.isatty():
+                told = f"\r{figures.years:10.1f} years, {figures.requests} requests "
+                print(told, end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        # What was lived counts, and is worth a report.
+        print("interrupted")
     print("\n".join(figures.lines()))
     print(f"{'took':<52} {time.monotonic() - started:.0f} s")
     return 0
@@ -65,7 +71,8 @@ def _lives(seed: int, climate: str, processes: int, years: float) -> Iterator[Ex
             yield examined
             seed += 1
         return
-    with ProcessPoolExecutor(processes) as pool:
+    pool = ProcessPoolExecutor(processes)
+    try:
         ahead = [pool.submit(examine, seed + number, climate) for number in range(AHEAD * processes)]
         seed += len(ahead)
         while lived < years:
@@ -74,8 +81,8 @@ def _lives(seed: int, climate: str, processes: int, years: float) -> Iterator[Ex
             yield examined
             ahead.append(pool.submit(examine, seed, climate))
             seed += 1
-        for future in ahead:
-            future.cancel()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _report_failure(examined: Examined, directory: Path) -> int:
@@ -87,12 +94,13 @@ def _report_failure(examined: Examined, directory: Path) -> int:
     print("\n".join(life.last))
     print(f"shrinking a plan of {life.plan.incidents} incidents", flush=True)
 
-    def breaks(plan: object) -> bool:
-        broken = live(plan).broken  # type: ignore[arg-type]
+    def breaks(plan: Plan) -> bool:
+        broken = live(plan).broken
         return broken is not None and broken.number == number
 
     small = shrink(life.plan, breaks) if not examined.compared else life.plan
-    again = live(small)
+    # One life alone does not show what a comparison did.
+    again = live(small) if not examined.compared else life
     print(f"{small.incidents} incidents are left: {again.broken}")
     for index, storm in enumerate(small.storms):
         for incident in storm.incidents:

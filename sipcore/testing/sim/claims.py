@@ -18,7 +18,7 @@ LATE = 1e-6
 """Seconds by which sums of floats may differ."""
 
 LONGEST_SILENCE = 1800.0
-"""Seconds after an attempt without any answer until the next one: the ceiling of the back-off (RFC 5626 section 4.5)."""
+"""Seconds after an attempt without any answer until the next: the ceiling of the back-off (RFC 5626 section 4.5)."""
 
 LONGEST_RETRY_AFTER = 1.1 * 3600.0
 """Seconds that a registrar that is in trouble can put an attempt off: the cap of Retry-After, and its jitter."""
@@ -33,13 +33,17 @@ ATTEMPTS_AT_ONCE = 4.0
 class Grant:
     """The last binding that a registrar gave to a user's agent."""
 
-    __slots__ = ("at", "call_id", "counted", "expires_at", "seconds")
+    __slots__ = ("asked", "at", "call_id", "concealed", "counted", "expires_at", "seconds")
 
-    def __init__(self, at: float, seconds: float, call_id: str) -> None:
+    def __init__(self, at: float, seconds: float, call_id: str, asked: float) -> None:
         self.at = at
         self.counted = at
         """Up to when it is in the sum of covered time."""
         self.seconds = seconds
+        self.asked = asked
+        """For how long the agent asked to be bound."""
+        self.concealed = False
+        """The answer did not say how long it lasts, which is less than was asked."""
         self.expires_at = at + seconds
         self.call_id = call_id
 
@@ -120,12 +124,12 @@ class Claims:
         if before is not None:
             if before.expires_at < now - LATE and self.wanted[user]:
                 self.gaps.append((user, before.expires_at, now - before.expires_at))
-                if not self._excuse(user, before, now):
+                if not before.concealed and not self._excuse(user, before, now):
                     raise BrokenInvariant(
                         4, f"{user} had no binding for {now - before.expires_at:.1f} s, granted {before.seconds} s", now
                     )
             self._cover(user, before, now)
-        self.grants[user] = Grant(now, handled.granted, handled.call_id)
+        self.grants[user] = Grant(now, handled.granted, handled.call_id, max(handled.granted, handled.asked or 0))
 
     def lost(self, now: float) -> None:
         """The registrars forgot all bindings."""
@@ -215,8 +219,9 @@ class Claims:
             raise BrokenInvariant(10, f"{name} is {state} without a cause", now)
         if isinstance(reason, Registered) and status.expires_at is not None and self.strict:
             grant = self.grants[name]
-            if status.expires_at > max(grant.expires_at, now) + LATE:
-                text = f"{name} claims to be registered until {status.expires_at}, granted until {grant.expires_at}"
+            until = grant.at + _most(reason, grant)
+            if status.expires_at > max(until, now) + LATE:
+                text = f"{name} claims to be registered until {status.expires_at}, granted until {until}"
                 raise BrokenInvariant(2, text, now)
         if claim.state is State.REGISTERED:
             claim.registered_for += now - claim.since
@@ -228,12 +233,14 @@ class Claims:
         claim.attempts += 1
         claim.successes += 1
         _pace(event.name, claim, now)
+        grant = self.grants.get(event.name)
+        if grant is not None and event.assumed and grant.seconds < grant.asked:
+            grant.concealed = True
         if not self.strict:
             return
-        grant = self.grants.get(event.name)
         if grant is None:
             raise BrokenInvariant(2, f"{event.name} is Registered, but no registrar granted anything", now)
-        if event.expires > grant.seconds + LATE:
+        if event.expires > _most(event, grant) + LATE:
             raise BrokenInvariant(2, f"{event.name} claims {event.expires} s of {grant.seconds} granted", now)
 
     def _rejected(self, event: Rejected, claim: Claim, now: float) -> None:
@@ -251,6 +258,11 @@ class Claims:
         if claim is None:
             claim = self.claims[name] = Claim()
         return claim
+
+
+def _most(event: Registered, grant: Grant) -> float:
+    """Seconds that may be claimed of a grant: where the answer lists no Contact, those that were asked for."""
+    return grant.asked if event.assumed else grant.seconds
 
 
 def _pace(name: str, claim: Claim, now: float) -> None:

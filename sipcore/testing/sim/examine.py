@@ -18,7 +18,6 @@ AGAIN_EACH = 50
 SPOOFED_EACH = 15
 """One seed in so many is lived again with somebody off the path, who must not be seen in the trace."""
 
-
 RECORDED_EACH = 40
 """One seed in so many is lived again with a recorder, and the recording played back."""
 

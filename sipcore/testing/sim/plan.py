@@ -23,7 +23,6 @@ YEAR = 365.25 * DAY
 MAX_EXPIRES = 3600
 """A registration's year counts only when it asks for this lifetime or a shorter one."""
 
-
 SHORTER = 40.0
 """By how much a life with lifetimes of minutes is shorter: it has as many exchanges in a day as others in a month."""
 

@@ -107,7 +107,7 @@ class Town:
         self.name_registrars()
         self.accounts = {item.name: _account(item) for item in plan.subscribers}
         secrets = [PASSWORD, *(text for name in self.names for text in hashes(name, REALM))]
-        self.traffic = Traffic(secrets)
+        self.traffic = Traffic(secrets, lambda flow: self.station.local(flow))
         self.claims = Claims(self._excused)
         self.trace = Trace()
         self.memory = Memory()
@@ -262,7 +262,6 @@ class Town:
                 output.flow,
                 now,
                 reliable=self._reliable.get(output.flow, False),
-                local=self.station.local(output.flow),
             )
             if self.world.unreachable:
                 # The system refuses it, and the agent is told.
@@ -507,4 +506,3 @@ def _account(subscriber: Subscriber) -> Account:
         timing=TIMING,
         **options,  # type: ignore[arg-type]
     )
-

@@ -22,7 +22,6 @@ MAX_REORDERED = 40.0
 SIP_HEADERS = 28
 """Bytes of IPv4 and UDP headers, which count towards the MTU."""
 
-
 CAPTURED = 64
 """Datagrams that an enemy on the path keeps to send them again."""
 

@@ -26,6 +26,9 @@ __all__ = ["probe"]
 
 PASSWORD_VARIABLE = "SIPCORE_PASSWORD"
 
+MAX_PASSWORD = 4096
+"""Characters: more is another kind of file, which may have no end."""
+
 REMOVE_WITHIN = 5.0
 """Seconds for the un-REGISTER to a registrar that has answered before."""
 
@@ -62,9 +65,11 @@ def read_password(path: str | None) -> Secret | None:
         return None if text is None else Secret(text)
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            text = file.readline().rstrip("\r\n")
+            text = file.readline(MAX_PASSWORD + 1).rstrip("\r\n")
     except OSError as error:
         raise ConfigError("--password-file", path, error.strerror or str(error)) from None
+    if len(text) > MAX_PASSWORD:
+        raise ConfigError("--password-file", path, f"a first line of at most {MAX_PASSWORD} characters, the password")
     if not text:
         raise ConfigError("--password-file", path, "empty, or its first line is; the password has to stand there")
     exposed = check_permissions(path)

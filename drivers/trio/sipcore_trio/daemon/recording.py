@@ -53,6 +53,8 @@ class RecordedAgent(TracedAgent, RecordingAgent):
         output = super().next_output()
         if output is None and self.file is not None:
             self.file.flush()
+            if self.sink_error is not None and not self.file.ended:
+                self.file.end(self.sink_error)
             if self.file.ended:
                 # Nothing is written down any more that nobody keeps.
                 self.close_file()
@@ -138,15 +140,15 @@ class RecordFile:
         self._log.log(level, "recording to %s stopped: %s", visible(self.path), why)
 
 
-def create(path: str) -> int:
-    """A descriptor of a new file that only its owner can read. Raises `StartError`."""
+def create(path: str, what: str = "recording") -> int:
+    """A descriptor of a new file that only its owner can read; errors say `what` it is. Raises `StartError`."""
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
-        raise StartError(f"{path}: recording: the file exists already; a recording needs a new one") from None
+        raise StartError(f"{path}: {what}: the file exists already; a {what} needs a new one") from None
     except (OSError, ValueError) as error:
         text = error.strerror if isinstance(error, OSError) else None
-        raise StartError(f"{path}: recording: {text or error}") from None
+        raise StartError(f"{path}: {what}: {text or error}") from None
 
 
 def default_name() -> str:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from random import Random
+from typing import TextIO
 
 from sipcore.agent import UserAgent
 from sipcore.config import Account
@@ -19,6 +20,7 @@ from sipcore.errors import ConfigError
 from sipcore.profiles import ASTERISK
 from sipcore.replay import Difference, Recording, ReplayError, compare, ladder, listing, mermaid, pcap, play, read
 from sipcore.replay.labels import Labels
+from sipcore.replay.recording import MAX_LINE as MAX_DOCUMENT_LINE
 from sipcore.replay.story import Scene, Story, selected
 from sipcore.syntax.grammar import visible
 from sipcore.values import Secret
@@ -43,6 +45,7 @@ def replay(options: argparse.Namespace) -> int:
         # A locale that lacks a character is no reason to show nothing.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        _check_range(options)
         recording = _read(options.file)
         secrets = _secrets(options, recording)
         if options.name is not None:
@@ -67,18 +70,31 @@ class _Unusable(Exception):
     """Something in the arguments; the text is for the user."""
 
 
+def _check_range(options: argparse.Namespace) -> None:
+    asked = [f"--{word}" for word, value in (("from", options.first), ("to", options.last)) if value is not None]
+    if asked and not (options.step or options.ladder or options.mermaid or options.pcap is not None):
+        raise _Unusable(f"{asked[0]}: chooses what is shown, so it needs --step, --ladder, --mermaid or --pcap")
+    if len(asked) == 2 and options.first > options.last:
+        raise _Unusable(f"--to: {options.last} stands before --from, which is {options.first}")
+
+
 # --- what is played ------------------------------------------------------------------------------------------------
 
 
 def _read(path: str) -> Recording:
     if path == "-":
-        return read(sys.stdin)
+        return read(_lines(sys.stdin))
     try:
         # What is no text becomes an error of the reader, which names the line.
         with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            return read(file)
+            return read(_lines(file))
     except (OSError, ValueError) as error:
         raise _Unusable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    # One that never ends is refused before it fills the memory.
+    return iter(lambda: file.readline(MAX_DOCUMENT_LINE + 1), "")
 
 
 def _opening(recording: Recording) -> UserAgent | None:
@@ -91,11 +107,11 @@ def _secrets(options: argparse.Namespace, recording: Recording) -> dict[str, str
     if options.config is not None:
         configuration, _ = load_file(options.config, ASTERISK, strict_permissions=False)
         found.update(_of_accounts(configuration.accounts))
+    known = recording.secrets if options.secret else ()
     for item in options.secret:
         name, equals, path = item.partition("=")
         if not (name and equals and path):
             raise _Unusable("--secret: NAME=FILE, the first line of the file being the password")
-        known = recording.secrets
         if name not in known and not any(label.startswith(f"{name}/") for label in known):
             some = ", ".join(known[:SHOWN_LABELS])
             raise _Unusable(f"--secret: the recording has no secret of {name!r}; it has {some or 'none at all'}")
@@ -266,7 +282,7 @@ def _capture(options: argparse.Namespace, recording: Recording) -> int:
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
         return codes.OK
-    with open(create(options.pcap), "wb") as file:
+    with open(create(options.pcap, "capture"), "wb") as file:
         for chunk in chunks:
             file.write(chunk)
     return codes.OK
