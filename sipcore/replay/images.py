@@ -45,21 +45,19 @@ class Attribute:
         self._chained = isinstance(item, Items) and item.kind is tuple and isinstance(item.item, Machine)
         self._copied = not (item.still or isinstance(item, Machine) or self._chained)
 
-    def read(self, machines: Sequence[Any], found: list[Iterable[object]]) -> Column:
-        """The values of all machines. What changes in place is copied, and the machines in it are noted in `found`."""
+    def read(self, machines: Sequence[Any]) -> tuple[Column, list[object]]:
+        """The values of all machines; what changes in place is copied, and the machines in it come along."""
         column = tuple(map(self._get, machines))
+        led: list[object] = []
         if self._copied:
-            led: list[object] = []
             column = tuple([self.shape.take(live, led) for live in column])
-            found.append(led)
-        return column
+        return column, led
 
-    def follow(self, column: Column, found: list[Iterable[object]]) -> None:
-        """Note in `found` to which machines a column leads."""
+    def follow(self, column: Column) -> Iterable[object]:
+        """To which machines a column leads that is not copied."""
         if self._leads:
-            found.append(column)
-        elif self._chained:
-            found.append(chain.from_iterable(column))
+            return column
+        return chain.from_iterable(column) if self._chained else ()
 
 
 class Plan:
@@ -80,33 +78,38 @@ class Plan:
 
         `found` gets what they lead to, machines or None, some of them more than once.
         """
+        read = self._read(machines, known)
         columns: list[Column] = []
-        if known is None:
-            for attribute in self.attributes:
-                columns.append(_short(attribute.read(machines, found)))
-                attribute.follow(columns[-1], found)
-            return columns
+        for index, (attribute, (column, led)) in enumerate(zip(self.attributes, read, strict=True)):
+            if known is not None and _same(known.columns[index], column):
+                column = known.columns[index]
+            else:
+                column = _short(column, len(machines))
+            columns.append(column)
+            found.append(led or attribute.follow(column))
+        return columns
+
+    def _read(self, machines: list[object], known: Batch | None) -> list[tuple[Column, list[object]]]:
+        if known is None or not self._steady:
+            return [attribute.read(machines) for attribute in self.attributes]
         count = len(machines)
         changed: set[int] = set()
-        fresh: dict[int, Column] = {}
+        fresh: dict[int, tuple[Column, list[object]]] = {}
         for index, attribute in enumerate(self.attributes):
             if not attribute.steady:
-                fresh[index] = column = attribute.read(machines, found)
+                fresh[index] = column, _ = attribute.read(machines)
                 old = known.columns[index]
-                if not _same(old, column) and self._steady:
+                if not _same(old, column):
                     before = old if len(old) == count else repeat(old[0], count)
                     changed.update(compress(range(count), map(is_not, before, column)))
         places = sorted(changed)
         some = [machines[place] for place in places]
-        for index, attribute in enumerate(self.attributes):
-            old = known.columns[index]
-            if attribute.steady:
-                column = _patched(old, places, attribute.read(some, found), count)
-            else:
-                column = fresh[index]
-            columns.append(old if _same(old, column) else _short(column))
-            attribute.follow(columns[-1], found)
-        return columns
+        return [
+            (_patched(known.columns[index], places, attribute.read(some)[0], count), [])
+            if attribute.steady
+            else fresh[index]
+            for index, attribute in enumerate(self.attributes)
+        ]
 
 
 class Batch(NamedTuple):
@@ -186,14 +189,15 @@ def _by_class(machines: list[object]) -> Iterable[tuple[type, list[object]]]:
     return classes.items()
 
 
-def _short(column: Column) -> Column:
+def _short(column: Column, count: int) -> Column:
     """One place for a value that all have."""
-    return column[:1] if column[-1] is column[0] and column.count(column[0]) == len(column) else column
+    same = len(column) == count and column[-1] is column[0] and column.count(column[0]) == count
+    return column[:1] if same else column
 
 
 def _same(old: Column, column: Column) -> bool:
     """True when an earlier column says the same."""
-    return column.count(old[0]) == len(column) if len(old) == 1 else old == column
+    return old is column or (column.count(old[0]) == len(column) if len(old) == 1 else old == column)
 
 
 def _patched(old: Column, places: list[int], values: Column, count: int) -> Column:
