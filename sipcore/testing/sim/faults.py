@@ -237,7 +237,8 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "busy": _rules(Grade.BREAKS, MINUTES, status=486, retry_after=lambda size: 5),
         "interval too brief": _rules(Grade.BREAKS, HOURS, size=(300.0, 7200.0), min_expires=int),
         "short grants": _rules(Grade.BREAKS, HOURS, size=(30.0, 1800.0), max_expires=int),
-        "short nonces": _rules(Grade.HARMLESS, HOURS, size=(1.0, 60.0), nonce_lifetime=float),
+        # Longer than any way there and back, since a nonce that is stale on arrival lets nobody in.
+        "short nonces": _rules(Grade.HARMLESS, HOURS, size=(30.0, 120.0), nonce_lifetime=float),
         "nonces for one use": _rules(Grade.HARMLESS, HOURS, nonce_once=True),
         "nonce flood": _rules(Grade.BREAKS, MINUTES, challenge_always=True),
         # What is granted is not said, so where it is less than was asked for nobody can know when to refresh.
