@@ -229,6 +229,9 @@ def _build(kind: type[Any], value: Any) -> Any:
     if not isinstance(value, dict) or set(value) - set(known):
         raise TypeError(f"not a {kind.__name__.lower()}: {str(value)[:80]}")
     parts = {"subscribers": Subscriber, "storms": Storm, "incidents": Incident}
+    if "rules" in value:
+        rules = {name: tuple(item) if isinstance(item, list) else item for name, item in value["rules"].items()}
+        value = {**value, "rules": rules}
     made = {
         name: tuple(_build(parts[name], part) for part in item)
         if name in parts
