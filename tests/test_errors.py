@@ -42,6 +42,7 @@ def test_the_tree() -> None:
         "RemoteProtocolError": SipError,
         "LimitExceeded": RemoteProtocolError,
         "ConfigError": SipError,
+        "ReplayError": SipError,
         "RegistrationFailed": SipError,
     }
 
