@@ -26,7 +26,7 @@ Secrets = Mapping[str, str | Secret]
 PASSWORD = "password"
 HA1 = "ha1"
 
-_KIND = re.compile(r"/(?:password|ha1:([A-Za-z0-9-]+))(?:[:#]|$)")
+_KIND = re.compile(r"/(?:password|ha1:([A-Za-z0-9-]++))(?:[:#]|$)")
 
 
 class Labels:

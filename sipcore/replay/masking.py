@@ -15,6 +15,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from sipcore.syntax.expressions import compile_possessive
+
 __all__ = ["mask", "mask_text", "masked_pieces", "prove"]
 
 # RFC 7616 section 3.4: all but response, from which a guessed password can be verified.
@@ -24,9 +26,9 @@ _HARMLESS: Final = frozenset(
 
 # Headers with credentials, and those with rspauth, which verifies a guessed password just as response does (RFC 7616
 # section 3.5). A header goes on in the lines that begin with white space.
-_SECRETIVE: Final = re.compile(
-    rb"(?:^|(?<=[\r\n]))(?P<name>(?:proxy-)?auth(?:orization|entication-info))[ \t]*:"
-    rb"(?P<value>[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)",
+_SECRETIVE: Final = compile_possessive(
+    rb"(?:^|(?<=[\r\n]))(?P<name>(?:proxy-)?auth(?:orization|entication-info))[ \t]*+:"
+    rb"(?P<value>[^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+)",
     re.IGNORECASE,
 )
 
@@ -34,7 +36,9 @@ _URI_END: Final = re.compile(rb"[\x00-\x20<>\"']")
 _SIP: Final = re.compile(rb"sips?:", re.IGNORECASE)
 _ESCAPE: Final = re.compile(rb"%[0-9A-Fa-f]{2}")
 _HALVES: Final = re.compile("([\ud800-\udc7f\udd00-\udfff])")
-_RSPAUTH: Final = re.compile(rb"rspauth[ \t]*=[ \t]*(?:\"([^\"]*)\"|([^\s,\"]*))", re.IGNORECASE)
+_RSPAUTH: Final = re.compile(rb"rspauth[ \t]*+=[ \t]*+(?:\"([^\"]*+)\"|([^\s,\"]*+))", re.IGNORECASE)
+
+_SCHEME: Final = re.compile(rb"[^ \t\r\n,=\"]*+")
 
 _STRUCTURE: Final = b'"\\,=;:<>@'
 
@@ -122,7 +126,7 @@ def prove(data: bytes, header: str, right: str) -> bytes:
 def _credentials(value: bytes) -> bytes:
     stripped = value.lstrip(b" \t\r\n")
     lead = value[: len(value) - len(stripped)]
-    scheme = re.match(rb"[^ \t\r\n,=\"]*", stripped)
+    scheme = _SCHEME.match(stripped)
     assert scheme is not None
     rest = stripped[scheme.end() :]
     if not rest.strip():

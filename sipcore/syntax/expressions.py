@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Final
+from typing import AnyStr, Final
 
 __all__ = ["GROUPS_WORK", "compile_possessive"]
 
@@ -20,8 +20,12 @@ GROUPS_WORK: Final = sys.version_info >= (3, 11, 5)
 _POSSESSIVE_GROUP: Final = re.compile(r"(\)(?:[?*+]|\{[0-9]++,[0-9]++\}))\+")
 
 
-def compile_possessive(expression: str, flags: int = 0, *, groups_work: bool = GROUPS_WORK) -> re.Pattern[str]:
+def compile_possessive(expression: AnyStr, flags: int = 0, *, groups_work: bool = GROUPS_WORK) -> re.Pattern[AnyStr]:
     """`re.compile`, the possessive groups made greedy where the interpreter has them wrong."""
-    if not groups_work:
-        expression = _POSSESSIVE_GROUP.sub(r"\1", expression)
-    return re.compile(expression, flags)
+    if groups_work:
+        return re.compile(expression, flags)
+    if isinstance(expression, bytes):
+        # Latin-1 is a character for each byte.
+        text = _POSSESSIVE_GROUP.sub(r"\1", expression.decode("latin-1"))
+        return re.compile(text.encode("latin-1"), flags)
+    return re.compile(_POSSESSIVE_GROUP.sub(r"\1", expression), flags)

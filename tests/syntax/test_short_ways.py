@@ -281,6 +281,7 @@ def test_the_star(line: str) -> None:
 def test_groups_are_greedy_where_possessive_ones_do_not_work(expression: str, greedy: str) -> None:
     assert compile_possessive(expression, groups_work=False).pattern == greedy
     assert compile_possessive(expression, groups_work=True).pattern == expression
+    assert compile_possessive(expression.encode(), groups_work=False).pattern == greedy.encode()
 
 
 def test_greedy_groups_give_the_same_values() -> None:

@@ -24,9 +24,9 @@ LONGEST_ATTEMPT = 8 * TIMER_F
 MAX_REMOVALS = 8
 """REGISTER transactions of one registration when the agent closes: one attempt."""
 
-BRANCH = re.compile(rb"branch[ \t\r\n]*=[ \t\r\n]*(z9hG4bK[0-9A-Za-z]+)", re.IGNORECASE)
-AUTHORIZATION = re.compile(rb"uthorization: Digest ([^\r\n]*)")
-NONCE = re.compile(rb'\bnonce="([^"]*)"')
+BRANCH = re.compile(rb"branch[ \t\r\n]*+=[ \t\r\n]*+(z9hG4bK[0-9A-Za-z]++)", re.IGNORECASE)
+AUTHORIZATION = re.compile(rb"uthorization: Digest ([^\r\n]*+)")
+NONCE = re.compile(rb'\bnonce="([^"]*+)"')
 NC = re.compile(rb"\bnc=([0-9a-f]{8})")
 
 TAIL = 64
