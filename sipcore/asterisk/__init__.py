@@ -16,6 +16,7 @@ address, where Asterisk could not send.
 
 from __future__ import annotations
 
-from sipcore.asterisk.objects import Configuration, load, parse
+from sipcore.asterisk.objects import load, parse
+from sipcore.settings import Configuration
 
 __all__ = ["Configuration", "load", "parse"]

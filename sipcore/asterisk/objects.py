@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,11 +15,12 @@ from sipcore.config import Account, Timing, Transport
 from sipcore.errors import ConfigError, RemoteProtocolError
 from sipcore.profiles import ASTERISK, Profile
 from sipcore.redact import redact_uri
+from sipcore.settings import Configuration
 from sipcore.syntax.addresses import parse_name_addr
 from sipcore.syntax.grammar import split_list
 from sipcore.values import Address, Protocol
 
-__all__ = ["DEFAULT_USER_AGENT", "Configuration", "load", "parse"]
+__all__ = ["DEFAULT_USER_AGENT", "load", "parse"]
 
 DEFAULT_USER_AGENT = "sipcore"
 """Asterisk always names itself; the version is left out, since it helps nobody but attackers."""
@@ -30,21 +30,6 @@ EVERY = "*all"
 
 TIMER_B = 32.0
 """Seconds; Asterisk's default of timer_b, which is also what it waits for the answer to a REGISTER."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
-    """What a file says."""
-
-    file: str
-    accounts: tuple[Account, ...]
-    """In the order of the file."""
-    warnings: tuple[str, ...]
-    """What is accepted and may still not be what was meant, as `file:line: text`."""
-    secret: bool
-    """True when the file holds passwords or digests, so that nobody else should be able to read it."""
-    binds: Mapping[tuple[Protocol, Address], str]
-    """The local addresses that transports ask for, each with the `file:line` that asks."""
 
 
 def load(file: str, read: Callable[[str], bytes], *, profile: Profile = ASTERISK) -> Configuration:
