@@ -14,7 +14,8 @@ import pytest
 
 from sipcore.profiles import PROFILES
 from sipcore.values import Cause, OutcomeClass
-from sipcore_trio.daemon import cli, codes
+from sipcore_trio.daemon import cli, client, codes
+from sipcore_trio.daemon.commands import grammar, running
 from tests.daemon.conftest import PYTHON_PATH
 
 DOCS = Path(__file__).parents[2] / "docs" / "daemon.md"
@@ -96,8 +97,8 @@ def test_the_version_is_that_of_the_distribution(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
-    assert project["name"] == cli.DISTRIBUTION
-    monkeypatch.setattr("importlib.metadata.version", {cli.DISTRIBUTION: "1.2.3"}.__getitem__)
+    assert project["name"] == grammar.DISTRIBUTION
+    monkeypatch.setattr("importlib.metadata.version", {grammar.DISTRIBUTION: "1.2.3"}.__getitem__)
     with pytest.raises(SystemExit) as ended:
         cli.main(["--version"])
     assert (ended.value.code, capsys.readouterr().out) == (codes.OK, "sipcore 1.2.3\n")
@@ -126,7 +127,7 @@ def test_what_is_no_fault_of_ours_has_no_traceback(
     def fail(options: object) -> int:
         raise error
 
-    monkeypatch.setitem(cli._COMMANDS, "reload", fail)
+    monkeypatch.setattr(client, "reload", fail)
     if code is None:
         with pytest.raises(type(error)):
             cli.main(["reload"])
@@ -171,15 +172,15 @@ def test_an_interrupt_while_importing_ends_quietly() -> None:
 
 
 def test_the_profiles_offered_are_the_profiles_there_are() -> None:
-    assert set(cli.PROFILE_NAMES) == set(PROFILES)
+    assert set(running.PROFILE_NAMES) == set(PROFILES)
     assert cli.parser().parse_args(["run", "-c", "x", "--profile", "jssip"]).profile == "JSSIP"
 
 
 def test_the_control_socket_is_in_the_runtime_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
-    assert cli.default_control() == "/run/user/7/sipcore.sock"
+    assert grammar.default_control() == "/run/user/7/sipcore.sock"
     monkeypatch.setenv("XDG_RUNTIME_DIR", "")
-    assert cli.default_control() == "/run/sipcore.sock"
+    assert grammar.default_control() == "/run/sipcore.sock"
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert cli.parser().parse_args(["reload"]).control == "/run/sipcore.sock"
 

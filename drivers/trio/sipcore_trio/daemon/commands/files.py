@@ -1,0 +1,30 @@
+"""The commands that read files: `replay`."""
+
+from __future__ import annotations
+
+from sipcore_trio.daemon.commands.grammar import Commands, number
+
+__all__ = ["add"]
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    replay = commands.add_parser("replay", help="play a recording back, or draw it", allow_abbrev=False)
+    replay.add_argument("file", metavar="FILE", help="a recording, or - for stdin")
+    shown = replay.add_mutually_exclusive_group()
+    shown.add_argument("--step", action="store_true", help="show step by step what happens; Enter goes on, q ends")
+    shown.add_argument("--ladder", action="store_true", help="draw a ladder diagram in text")
+    shown.add_argument("--mermaid", action="store_true", help="draw a Mermaid sequence diagram")
+    shown.add_argument("--pcap", metavar="FILE", help="write a packet capture to a new file, or -")
+    replay.add_argument("--from", dest="first", type=number, metavar="N", help="show from step N on")
+    replay.add_argument("--to", dest="last", type=number, metavar="M", help="show up to step M")
+    replay.add_argument("--name", metavar="NAME", help="show one registration, and what concerns all")
+    replay.add_argument(
+        "--secret",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="a registration's password is the first line of FILE; repeatable",
+    )
+    replay.add_argument("-c", "--config", metavar="FILE", help="take passwords from this pjsip.conf")
+    replay.set_defaults(call="sipcore_trio.daemon.replaying:replay")
