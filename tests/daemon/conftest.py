@@ -10,10 +10,11 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tests.secrecy import heard
+from tests.secrecy import PASSWORD, heard
 
 TOP = Path(__file__).parents[2]
 
@@ -131,3 +132,57 @@ def control() -> Iterator[str]:
     """A path for a control socket; pytest's own directories can be too long for one."""
     with tempfile.TemporaryDirectory(prefix="sipcore-") as folder:
         yield str(Path(folder) / "control.sock")
+
+
+class Ports(NamedTuple):
+    udp: int
+    tcp: int
+    process: Process
+
+
+@pytest.fixture
+def registrar(start: Callable[..., Process]) -> Ports:
+    """A registrar that knows alice, bob and carol."""
+    users = [part for name in ("alice", "bob", "carol") for part in ("--user", f"{name}:{PASSWORD}")]
+    process = start("registrar", "--listen", "udp:127.0.0.1:0", "--listen", "tcp:127.0.0.1:0", *users)
+    udp = int(process.wait_for("listening on udp:").rpartition(":")[2])
+    tcp = int(process.wait_for("listening on tcp:").rpartition(":")[2])
+    return Ports(udp, tcp, process)
+
+
+def entry(name: str, uri: str, *, password: str = PASSWORD, more: str = "") -> str:
+    return f"""\
+[{name}]
+type = registration
+server_uri = {uri}
+client_uri = sip:{name}@example.com
+outbound_auth = {name}
+{more}
+[{name}]
+type = auth
+username = {name}
+password = {password}
+"""
+
+
+SYSTEM = "[system]\ntype = system\ntimer_t1 = 20\ntimer_b = 1280\n"
+
+
+class Config:
+    """A configuration file and the daemon's arguments for it."""
+
+    def __init__(self, folder: Path, control: str) -> None:
+        self.path = folder / "pjsip.conf"
+        self.control = control
+
+    def write(self, *parts: str) -> None:
+        self.path.touch(mode=0o600)
+        self.path.write_text("".join((SYSTEM, *parts)))
+
+    def arguments(self, *more: str, profile: str = "SIPCORE") -> list[str]:
+        return ["run", "-c", str(self.path), "--control", self.control, "--profile", profile, *more]
+
+
+@pytest.fixture
+def config(tmp_path: Path, control: str) -> Config:
+    return Config(tmp_path, control)

@@ -23,8 +23,7 @@ from sipcore_trio.daemon import cli, codes, recording
 from sipcore_trio.daemon.checks import StartError
 from sipcore_trio.daemon.control import RequestError
 from sipcore_trio.daemon.recording import PIECE, RecordedAgent, RecordFile, create, dumped, pieces
-from tests.daemon.conftest import Process
-from tests.daemon.test_run import Config, entry
+from tests.daemon.conftest import Config, Process, entry
 from tests.secrecy import PASSWORD, find
 
 Start = Callable[..., Process]

@@ -16,8 +16,7 @@ import pytest
 
 from sipcore.replay import read
 from sipcore_trio.daemon import cli, codes
-from tests.daemon.conftest import PATIENCE
-from tests.daemon.test_run import entry
+from tests.daemon.conftest import PATIENCE, entry
 from tests.replay.incident import LADDER, PASSWORDS, SAMPLE
 from tests.secrecy import PASSWORD, find
 

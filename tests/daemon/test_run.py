@@ -11,72 +11,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from sipcore_trio.daemon import cli, client
-from tests.daemon.conftest import Process
+from tests.daemon.conftest import SYSTEM, Config, Ports, Process, entry
 from tests.secrecy import PASSWORD
 
 CANARY = PASSWORD
 
 Start = Callable[..., Process]
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-class Ports(NamedTuple):
-    udp: int
-    tcp: int
-    process: Process
-
-
-@pytest.fixture
-def registrar(start: Start) -> Ports:
-    """A registrar that knows alice, bob and carol."""
-    users = [part for name in ("alice", "bob", "carol") for part in ("--user", f"{name}:{CANARY}")]
-    process = start("registrar", "--listen", "udp:127.0.0.1:0", "--listen", "tcp:127.0.0.1:0", *users)
-    udp = int(process.wait_for("listening on udp:").rpartition(":")[2])
-    tcp = int(process.wait_for("listening on tcp:").rpartition(":")[2])
-    return Ports(udp, tcp, process)
-
-
-def entry(name: str, uri: str, *, password: str = CANARY, more: str = "") -> str:
-    return f"""\
-[{name}]
-type = registration
-server_uri = {uri}
-client_uri = sip:{name}@example.com
-outbound_auth = {name}
-{more}
-[{name}]
-type = auth
-username = {name}
-password = {password}
-"""
-
-
-SYSTEM = "[system]\ntype = system\ntimer_t1 = 20\ntimer_b = 1280\n"
-
-
-class Config:
-    """A configuration file and the daemon's arguments for it."""
-
-    def __init__(self, folder: Path, control: str) -> None:
-        self.path = folder / "pjsip.conf"
-        self.control = control
-
-    def write(self, *parts: str) -> None:
-        self.path.touch(mode=0o600)
-        self.path.write_text("".join((SYSTEM, *parts)))
-
-    def arguments(self, *more: str, profile: str = "SIPCORE") -> list[str]:
-        return ["run", "-c", str(self.path), "--control", self.control, "--profile", profile, *more]
-
-
-@pytest.fixture
-def config(tmp_path: Path, control: str) -> Config:
-    return Config(tmp_path, control)
 
 
 def test_a_life(start: Start, sipcore: Run, registrar: Ports, config: Config) -> None:

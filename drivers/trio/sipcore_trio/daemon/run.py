@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import logging
 import random
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from types import FrameType
-from typing import Any
 
 import trio
 
@@ -33,21 +31,16 @@ from sipcore_trio.daemon.checks import (
 from sipcore_trio.daemon.control import ControlError, ControlSocket, RequestError
 from sipcore_trio.daemon.logs import fault, start_logging
 from sipcore_trio.daemon.narrator import Narrator, counted, listed
-from sipcore_trio.daemon.recording import RecordedAgent, RecordFile, dumped, summary
-from sipcore_trio.daemon.tracer import TracedAgent, concerns
-from sipcore_trio.daemon.views import status_json
+from sipcore_trio.daemon.recording import RecordedAgent, RecordFile
+from sipcore_trio.daemon.requests import EVERY, Requests
+from sipcore_trio.daemon.services import Service, wanted
+from sipcore_trio.daemon.tracer import TracedAgent
 from sipcore_trio.driver import Driver, now
 
 __all__ = ["Daemon", "run"]
 
-EVERY = "*all"
-"""Stands for all registrations, as in Asterisk."""
-
 ENDING = (signal.SIGTERM, signal.SIGINT)
 """Signals that end the daemon."""
-
-STATUSES_PER_CHUNK = 100
-"""Statuses rendered without giving way to the registrations themselves."""
 
 STOP_WITHIN = 10.0
 """Seconds for the answers to un-REGISTER when nobody says how many: less than systemd waits before it kills, and enough
@@ -55,9 +48,6 @@ for three copies of each."""
 
 STOPS_PER_SECOND = 500
 """A second more for each so many registrations: few registrars are slower than that."""
-
-TRACE_BUFFER = 256
-"""Messages kept for a client that does not read; past it they are left out, and that is told."""
 
 GC_THRESHOLDS = (50_000, 20, 50)
 """Registrations make little garbage in cycles, and a collection visits every object that is not frozen."""
@@ -113,6 +103,11 @@ def _run(options: argparse.Namespace) -> int:
     try:
         daemon = Daemon(options, configuration, control, log, record)
         del configuration  # the accounts live on in the agent, the rest may go
+        try:
+            daemon.services = wanted(daemon)
+        except (ConfigError, StartError) as error:
+            print(f"sipcore: {error}", file=sys.stderr)
+            return codes.USAGE
         trio.run(daemon.main)
         if daemon.recorder is not None:
             daemon.recorder.close_file()
@@ -143,6 +138,8 @@ class Daemon:
         self.recorder: RecordedAgent | None = None
         """The agent, when it records."""
         self.driver: Driver
+        self.services: tuple[Service, ...] = ()
+        """What runs beside the registrations."""
         self._first: Configuration | None = configuration
         self._held = frozenset(configuration.binds)
         self._stopping = trio.Event()
@@ -168,7 +165,9 @@ class Daemon:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._guarded, self._signals, signals, nursery.cancel_scope)
-                nursery.start_soon(self._guarded, self.control.serve, self.handle)
+                nursery.start_soon(self._guarded, self.control.serve, Requests(self).handle)
+                for service in self.services:
+                    nursery.start_soon(self._serve, service)
                 try:
                     self._begin()
                 except Exception as error:
@@ -194,12 +193,35 @@ class Daemon:
             self.narrator.tell(event, self.agent.now)
         except Exception as error:
             self._fail(error)
+        for service in self.services:
+            self._tell(service, service.on_event, event)
         if not self._stopping.is_set():
             return
         if isinstance(event, Rejected) and event.removal and event.retry_at is None:
             self._unremoved[event.name] = None
         elif isinstance(event, Unregistered):
             self._unremoved.pop(event.name, None)
+
+    async def _serve(self, service: Service) -> None:
+        try:
+            await service.run()
+        except Exception as error:
+            self._drop(service, error)
+
+    def _tell(self, service: Service, hook: Callable[..., None], *arguments: object) -> None:
+        try:
+            hook(*arguments)
+        except Exception as error:
+            self._drop(service, error)
+
+    def _drop(self, service: Service, error: Exception) -> None:
+        # The registrations matter more than what looks at them.
+        self.log.error("internal error, %s ends: %s", service.name, fault(error))
+        self.services = tuple(one for one in self.services if one is not service)
+
+    def _each(self, hook: str) -> None:
+        for service in self.services:
+            self._tell(service, getattr(service, hook))
 
     # --- beginning and end -----------------------------------------------------------------------------------------
 
@@ -254,6 +276,7 @@ class Daemon:
         for name in self.agent.names():
             self.agent.register(name, now=now)
         self._tidy()
+        self._each("on_started")
 
     def _tidy(self) -> None:
         # What was loaded stays for good: the collector need not look at it again.
@@ -263,6 +286,7 @@ class Daemon:
         gc.enable()
 
     async def _stop(self) -> None:
+        self._each("on_stopping")
         registered = len(self.agent.names())
         self.log.info("stopping: removing the bindings of %s", counted(registered, "registration"))
         bound = self.options.stop_within or STOP_WITHIN + registered / STOPS_PER_SECOND
@@ -303,6 +327,7 @@ class Daemon:
         """
         async with self._reloading:
             options = self.options
+            self._each("on_reloading")
             try:
                 # In a thread: a large file takes its time, and refreshes are due meanwhile.
                 configuration, warnings = await trio.to_thread.run_sync(
@@ -322,6 +347,8 @@ class Daemon:
             except Exception as error:
                 self.log.error("reload failed, internal error: %s", fault(error))
                 raise RequestError("internal error") from None
+            finally:
+                self._each("on_reloaded")
             for warning in warnings:
                 self.log.warning("%s", visible(warning, 1000))
             count = len(configuration.accounts)
@@ -330,50 +357,17 @@ class Daemon:
             self._tidy()
             return count, warnings
 
-    # --- the control socket ----------------------------------------------------------------------------------------
+    # --- what operators do -----------------------------------------------------------------------------------------
 
-    async def handle(self, request: dict[str, Any]) -> AsyncGenerator[bytes, None]:
-        """Answer one request of the control socket."""
-        command = request.get("command")
-        name = request.get("name")
-        if name is not None and not isinstance(name, str):
-            raise RequestError("name is a string")
-        if self._stopping.is_set() and command != "show":
-            raise RequestError("the daemon is stopping")
-        if command == "show":
-            async for chunk in self._show(name):
-                yield chunk
-        elif command in ("register", "unregister") and name is not None:
-            yield _line({"ok": True, "text": self._send(command, name)})
-        elif command == "reload":
-            count, notes = await self.reload()
-            yield _line({"ok": True, "text": counted(count, "registration"), "notes": notes})
-        elif command == "trace" and name is not None:
-            async for chunk in self._trace(name):
-                yield chunk
-        elif command == "record" and request.get("what") in ("dump", "status"):
-            async for chunk in self._record(request["what"]):
-                yield chunk
-        else:
-            raise RequestError(
-                "the commands are show, register NAME, unregister NAME, reload, trace NAME, record dump and status"
-            )
+    @property
+    def stopping(self) -> bool:
+        """True when the end has begun."""
+        return self._stopping.is_set()
 
-    async def _show(self, name: str | None) -> AsyncGenerator[bytes, None]:
-        names = self.agent.names() if name is None else (self._known(name),)
-        for start in range(0, len(names), STATUSES_PER_CHUNK):
-            lines = []
-            for one in names[start : start + STATUSES_PER_CHUNK]:
-                try:
-                    status = self.agent.status(one)
-                except LocalProtocolError:
-                    continue  # removed since
-                lines.append(_line({"registration": status_json(status, self.wall)}))
-            yield b"".join(lines)
-        yield _line({"ok": True})
-
-    def _send(self, command: str, name: str) -> str:
-        names = self.agent.names() if name == EVERY else (self._known(name),)
+    def send(self, command: str, name: str) -> tuple[int, int]:
+        """`register` or `unregister` one registration, or all for `EVERY`: how many, and how many were skipped, since
+        they are just being removed. Raises `RequestError`."""
+        names = self.agent.names() if name == EVERY else (self.known(name),)
         method = self.agent.register if command == "register" else self.agent.unregister
         now = self.driver.now()
         skipped = 0
@@ -383,47 +377,12 @@ class Daemon:
             except LocalProtocolError as error:
                 if name != EVERY:
                     raise RequestError(str(error)) from None
-                skipped += 1  # it is just being removed
+                skipped += 1
         self.driver.drain()
-        if name != EVERY:
-            return f"{command}: {visible(name)}"
-        more = f"; {skipped} skipped, just being removed" if skipped else ""
-        return f"{command}: {counted(len(names) - skipped, 'registration')}{more}"
+        return len(names) - skipped, skipped
 
-    async def _trace(self, name: str) -> AsyncGenerator[bytes, None]:
-        aor = None if name == EVERY else self.agent.account(self._known(name)).aor.encode("utf-8", "surrogateescape")
-        sender, receiver = trio.open_memory_channel[str](TRACE_BUFFER)
-        missed = 0
-
-        def look(data: bytes, text: str) -> None:
-            nonlocal missed
-            if aor is None or concerns(data, aor):
-                try:
-                    sender.send_nowait(text)
-                except trio.WouldBlock:
-                    missed += 1
-
-        self.agent.looks += (look,)
-        try:
-            yield _line({"note": f"tracing {visible(name)}; end with Ctrl-C"})
-            async for text in receiver:
-                yield _line({"trace": text})
-                if missed:
-                    yield _line({"note": f"{missed} messages were left out"})
-                    missed = 0
-        finally:
-            self.agent.looks = tuple(one for one in self.agent.looks if one is not look)
-
-    async def _record(self, what: str) -> AsyncGenerator[bytes, None]:
-        if what == "dump":
-            async for piece in dumped(self.recorder, now=self.driver.now()):
-                yield _line({"piece": piece})
-        else:
-            for text in summary(self.recorder, self.record, self.wall):
-                yield _line({"text": text})
-        yield _line({"ok": True})
-
-    def _known(self, name: str) -> str:
+    def known(self, name: str) -> str:
+        """The name, when a registration has it. Raises `RequestError`, which knows the nearest."""
         names = self.agent.names()
         if name not in names:
             from difflib import get_close_matches
@@ -432,10 +391,6 @@ class Daemon:
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise RequestError(f"there is no registration {name!r}{hint}")
         return name
-
-
-def _line(item: dict[str, Any]) -> bytes:
-    return json.dumps(item, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
 
 
 def _to_stderr(data: bytes, text: str) -> None:
