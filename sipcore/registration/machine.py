@@ -549,8 +549,12 @@ class Registration:
 
     def doubt(self, now: float) -> None:
         """The REGISTER that was just sent may have made a binding, whatever came of it."""
-        known = tuple(item for item in self.unconfirmed_at(now) if item != self.contact)
-        self.unconfirmed = (*known, self.contact)[-MAX_UNCONFIRMED:]
+        self.suspect(self.contact, now)
+
+    def suspect(self, contact: str, now: float) -> None:
+        """The registrar may hold that Contact, for as long as is asked for."""
+        known = tuple(item for item in self.unconfirmed_at(now) if item != contact)
+        self.unconfirmed = (*known, contact)[-MAX_UNCONFIRMED:]
         self.unconfirmed_until = now + self.expires
 
     def _lapse(self, now: float) -> None:

@@ -44,7 +44,8 @@ MAX_MOMENT = 2.0**53
 
 
 def recall(registration: Registration, record: Mapping[str, object], then: float, wall: float, now: float) -> None:
-    """Give a new registration the identity of a record; a binding whose time is over counts as lapsed.
+    """Give a new registration the identity of a record; a binding whose time is over counts as lapsed, but the next
+    REGISTER removes it all the same.
 
     `wall` is the wall clock at `then`. A record of another address of record or registrar, or one that is damaged, is
     ignored: a new identity is always safe.
@@ -71,6 +72,9 @@ def recall(registration: Registration, record: Mapping[str, object], then: float
         until = then + (float(expires_at) - wall)
         if now < until <= now + LONGEST:
             registration.adopt(contact, until)
+        elif until <= now:
+            # Whoever saved it may have refreshed it since, and was then killed.
+            registration.suspect(contact, now)
 
 
 def _fits(field: str, text: str) -> bool:

@@ -68,6 +68,18 @@ def test_another_local_address_moves_the_binding() -> None:
     ]
 
 
+def test_a_binding_that_lapsed_by_what_was_saved_is_removed_all_the_same() -> None:
+    """It may have been refreshed between the saving and the crash."""
+    again = Line(account(), script=[ok(100)], snapshot=snapshot(up()), start=5.0, wall=1_000_200.0)
+    again.station.ipv4 = "192.0.2.77"
+    again.register()
+    [request] = again.peer.requests
+    assert request.values("contact") == [
+        "<sip:alice@192.0.2.77:40000>",
+        "<sip:alice@192.0.2.10:40000>;expires=0",
+    ]
+
+
 def test_a_restored_binding_can_be_removed() -> None:
     again = Line(account(), script=[200], snapshot=snapshot(up()), start=5.0, wall=1_000_020.0)
     again.agent.unregister("alice", now=again.now)

@@ -121,6 +121,8 @@ class Town:
         self._active: dict[int, Incident] = {}
         self._steps = 0
         self._saved: Snapshot = {}
+        self._orphans: set[str] = set()
+        """Contacts of bindings that no process knows any more."""
         self._reliable: dict[int, bool] = {}
         self._wrong: set[str] = set()
         self._address = 0
@@ -232,8 +234,9 @@ class Town:
         self.traffic.ended = True
         ours = {call_id.decode() for call_id in self.traffic.call_ids.values()}
         for name in self.names:
-            # What a process left that was killed lapses by itself.
-            if not self.plan.loss and any(held.call_id in ours for held in self.registrars[0].bindings(name)):
+            # What a process left that was killed before it saved it lapses by itself.
+            left = [held for held in self.registrars[0].bindings(name) if held.contact not in self._orphans]
+            if not self.plan.loss and any(held.call_id in ours for held in left):
                 raise BrokenInvariant(8, f"a binding of {name} stays behind", self.world.now)
         self.agent.handle_deadline(now=self.world.now + 1e6)
         self.world.run(self.world.now + 3600.0)
@@ -388,6 +391,12 @@ class Town:
         self.traffic.excuse()
         self.claims.forget(self.world.now)
         self._reliable.clear()
+        saved = self._saved if state else {}
+        for name in self.names:
+            known = str(saved.get(name, {}).get("contact"))
+            for held in self.registrars[0].bindings(name):
+                if not known.startswith(f"<{held.contact}>"):
+                    self._orphans.add(held.contact)
         self.agent, self.station = self._boot(self._saved if state else None)
         for name in self.names:
             if self.claims.wanted[name]:
