@@ -6,13 +6,15 @@ TARGET ?= message
 SECONDS ?= 60
 CHILDREN ?= 2
 YEARS ?= 10
+# One process more than there are processors: tests with real peers mostly wait.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 BIN := .venv/bin
 
 .PHONY: help demo test check bench fuzz sim mutation requirements dist clean
 
 help:
 	@echo "make demo          watch registrations live for $(DURATION) s (DURATION=60 for longer)"
-	@echo "make test          run all tests (ARGS='-k digest' for some)"
+	@echo "make test          run all tests in $(WORKERS) processes (ARGS='-k digest' for some)"
 	@echo "make check         ruff and mypy --strict"
 	@echo "make bench         benchmarks, with their bars"
 	@echo "make fuzz          fuzz one target for a while (TARGET=uri SECONDS=60)"
@@ -26,7 +28,7 @@ demo: .venv/daemon.installed
 	$(BIN)/sipcore demo --duration $(DURATION)
 
 test: .venv/test.installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 check: .venv/test.installed
 	$(BIN)/ruff check

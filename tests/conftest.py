@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import tests.seeds  # noqa: F401 (drawn here, before the run is divided among processes)
+
 pytest_plugins = ["pytester", "tests.watch"]
 
 MAX_REQUIREMENTS = 3

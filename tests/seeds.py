@@ -7,4 +7,8 @@ from random import SystemRandom
 
 __all__ = ["FRESH_SEED"]
 
-FRESH_SEED = int(os.environ.get("SIPCORE_SEED") or SystemRandom().getrandbits(32))
+if not os.environ.get("SIPCORE_SEED"):
+    # The processes among which a run is divided have to have the same.
+    os.environ["SIPCORE_SEED"] = str(SystemRandom().getrandbits(32))
+
+FRESH_SEED = int(os.environ["SIPCORE_SEED"])
