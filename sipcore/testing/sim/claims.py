@@ -33,7 +33,7 @@ ATTEMPTS_AT_ONCE = 4.0
 class Grant:
     """The last binding that a registrar gave to a user's agent."""
 
-    __slots__ = ("asked", "at", "call_id", "concealed", "counted", "expires_at", "seconds")
+    __slots__ = ("asked", "at", "call_id", "concealed", "counted", "expires_at", "lost", "seconds")
 
     def __init__(self, at: float, seconds: float, call_id: str, asked: float) -> None:
         self.at = at
@@ -46,6 +46,8 @@ class Grant:
         """The answer did not say how long it lasts, which is less than was asked."""
         self.expires_at = at + seconds
         self.call_id = call_id
+        self.lost = False
+        """The registrar forgot it; the answer that made it may still be on its way."""
 
 
 class Claim:
@@ -112,6 +114,8 @@ class Claims:
         if handled.granted is None or user not in self.wanted:
             return
         before = self.grants.get(user)
+        if before is not None and before.lost:
+            before = None
         if handled.granted <= 0:
             if before is not None and before.call_id == handled.call_id:
                 self._cover(user, before, now)
@@ -135,7 +139,7 @@ class Claims:
         """The registrars forgot all bindings."""
         for user, grant in self.grants.items():
             self._cover(user, grant, now)
-        self.grants.clear()
+            grant.lost = True
 
     def cover_until(self, now: float) -> None:
         """Count the time up to now."""
@@ -150,7 +154,7 @@ class Claims:
 
     def _cover(self, user: str, grant: Grant, now: float) -> None:
         until = min(grant.expires_at, now)
-        if until > grant.counted:
+        if until > grant.counted and not grant.lost:
             self.covered[user] = self.covered.get(user, 0.0) + until - grant.counted
             grant.counted = until
 

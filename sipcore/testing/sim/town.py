@@ -121,6 +121,8 @@ class Town:
         self._active: dict[int, Incident] = {}
         self._steps = 0
         self._saved: Snapshot = {}
+        self._removed: set[str] = set()
+        """Names of accounts that were taken away."""
         self._orphans: set[str] = set()
         """Contacts of bindings that no process knows any more."""
         self._reliable: dict[int, bool] = {}
@@ -442,11 +444,13 @@ class Town:
     def remove(self, who: int) -> None:
         """The account is taken away."""
         self._want(self.names[who], False)
+        self._removed.add(self.names[who])
         self._attempt(self.agent.remove, self.names[who])
 
     def add(self, who: int) -> None:
         """The account comes back."""
         name = self.names[who]
+        self._removed.discard(name)
         self._attempt(self.agent.add, self.accounts[name])
         self.register(who)
 
@@ -458,6 +462,10 @@ class Town:
             self.accounts[account.name] = replace(account, contact_user=user)
         known = self.agent.names()
         self.traffic.excuse()
+        for name in self._removed.intersection(known):
+            # Its removal is not over yet, and it is back again.
+            self._want(name, True)
+        self._removed.clear()
         self._attempt(self.agent.reload, [self.accounts[name] for name in self.names if name in known])
 
     def _want(self, name: str, wanted: bool) -> None:
