@@ -129,7 +129,9 @@ def describe(store: Store, rules: Rules, now: float, request: Request, outcome: 
         for binding in live:
             lines.append(_row(binding.contact, _left(binding, rules, now), rules))
     if rules.expires_header and live:
-        lines.append(f"Expires: {max(_left(binding, rules, now) for binding in live)}")
+        # It speaks of what was just asked for; an older binding may have been granted more.
+        told = max(outcome.granted or (0,)) or max(_left(binding, rules, now) for binding in live)
+        lines.append(f"Expires: {told}")
     lines += [f"Service-Route: {value}" for value in rules.service_route]
     supported = request.headers.get("supported", "")
     if "path" in supported:
