@@ -27,7 +27,7 @@ help:
 demo: .venv/daemon.installed
 	$(BIN)/sipcore demo --duration $(DURATION)
 
-test: .venv/test.installed
+test: .venv/test.installed tests/interop/ami_client/node_modules
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 check: .venv/test.installed
@@ -57,12 +57,17 @@ dist: .venv/test.installed
 	$(BIN)/python -m build
 
 clean:
-	rm -rf .venv benchmarks/jssip/node_modules build dist mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv benchmarks/jssip/node_modules tests/interop/ami_client/node_modules build dist mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # JsSIP is one of the peers of bench_syntax; without npm its column is left out.
 benchmarks/jssip/node_modules: benchmarks/jssip/package.json
 	@command -v npm >/dev/null || { echo "no npm: JsSIP is not compared"; exit 0; }; \
 	npm install --prefix benchmarks/jssip --no-package-lock --no-fund --no-audit --silent && touch $@
+
+# ami-io is a client of AMI; without npm the tests with it are skipped.
+tests/interop/ami_client/node_modules: tests/interop/ami_client/package.json
+	@command -v npm >/dev/null || { echo "no npm: ami-io is not tested with"; exit 0; }; \
+	npm install --prefix tests/interop/ami_client --no-package-lock --no-fund --no-audit --silent && touch $@
 
 # One stamp for each extra; a changed pyproject.toml installs again.
 .venv/%.installed: pyproject.toml | .venv/bin/python

@@ -7,7 +7,7 @@ those who bring their own.
 from __future__ import annotations
 
 from sipcore.agent import UserAgent
-from sipcore.commands import CloseFlow, CloseListener, Command, Listen, OpenFlow, Record, Resolve, Transmit
+from sipcore.commands import CloseFlow, CloseListener, Command, Listen, OpenFlow, Record, Remember, Resolve, Transmit
 from sipcore.config import Account, Credential, Timing, Transport
 from sipcore.errors import (
     ConfigError,
@@ -33,7 +33,19 @@ from sipcore.events import (
 from sipcore.profiles import ASTERISK, JSSIP, PROFILES, SIPCORE, Profile
 from sipcore.registrar import RegistrarPolicy
 from sipcore.server import Registrar
-from sipcore.values import Address, Binding, Cause, OutcomeClass, Phase, Protocol, RecordKind, Secret, State, Status
+from sipcore.values import (
+    Address,
+    Binding,
+    Cause,
+    OutcomeClass,
+    Phase,
+    Protocol,
+    RecordKind,
+    Secret,
+    SocketOptions,
+    State,
+    Status,
+)
 
 __all__ = [
     "ASTERISK",
@@ -71,10 +83,12 @@ __all__ = [
     "RegistrarPolicy",
     "RegistrationFailed",
     "Rejected",
+    "Remember",
     "RemoteProtocolError",
     "Resolve",
     "Secret",
     "SipError",
+    "SocketOptions",
     "State",
     "Status",
     "StatusChanged",

@@ -9,16 +9,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
-from sipcore.commands import Record
+from sipcore.commands import Record, Remember
 from sipcore.config import Account, Transport
 from sipcore.endpoint import Endpoint, Listener
 from sipcore.errors import LocalProtocolError, RemoteProtocolError
-from sipcore.events import FlowLost, InboundRequest, InboundResponse, ListenFailed, Listening, StatusChanged
-from sipcore.flows import Flow
+from sipcore.events import FlowLost, Identify, InboundRequest, InboundResponse, ListenFailed, Listening, StatusChanged
+from sipcore.exchange import Outcome, Reply
+from sipcore.flows import Flow, Pinger
 from sipcore.inbound import Inbound, allow
 from sipcore.network import DEFAULT_PORT, Network
 from sipcore.registration import Registration, Wanted
-from sipcore.registration.memory import recall, remember
+from sipcore.registration.kinds import ChallengeKind, RequestKind
+from sipcore.registration.memory import Kept, key_of, news, recall, remember, stands
+from sipcore.registration.orphan import Heritage, account_of
 from sipcore.registration.request import Texts
 from sipcore.registration.view import view
 from sipcore.syntax.message import Request, Response
@@ -43,6 +46,10 @@ class UserAgent(Endpoint):
     cnonces come from it. `handles` names the methods of inbound requests that the application answers itself; INVITE
     brings ACK and CANCEL along. It is told of each by an `InboundRequest`, and
     `extensions` the option tags that it understands when a request has them in Require (RFC 3261 section 8.2.2.3).
+
+    `snapshot` is what an earlier process left: its last `snapshot()`, or with `remembers` what its `Remember` commands
+    had stored when it ended, however it ended. Then bindings are also resumed without a REGISTER where that is safe:
+    over UDP, from the same local address to the same server, as long as they stand.
     """
 
     def __init__(
@@ -55,6 +62,8 @@ class UserAgent(Endpoint):
         snapshot: Mapping[str, Mapping[str, object]] | None = None,
         now: float = 0.0,
         wall: float = 0.0,
+        remembers: bool = False,
+        identify: Identify | None = None,
     ) -> None:
         super().__init__(random=random)
         now = self.advance(now)
@@ -69,7 +78,11 @@ class UserAgent(Endpoint):
             extensions=tuple(extensions),
             by_line=self._name_of_line,
             by_contact=self._name_of_contact,
+            endpoint_of=self.identified,
         )
+        self.identify = identify
+        """Names the endpoint of each `InboundRequest`. It may be replaced at any time, as after a reload; what it
+        raises is told as a `MessageDropped`, and the request is handed over without an endpoint."""
         self.allowed = allow(self.handles)
         self._registrations: dict[str, Registration] = {}
         self._leaving: dict[Registration, None] = {}
@@ -79,10 +92,12 @@ class UserAgent(Endpoint):
         """Those of them whose name another has by now; some are removed once that one has a binding."""
         self._lines: dict[str, Registration] = {}
         self._texts: dict[object, Texts] = {}
-        self._listeners: dict[Transport, Listener] = {}
+        self._listeners: dict[tuple[object, ...], Listener] = {}
+        """By the `socket` of their transports."""
         self._by_contact: dict[str, str | None] | None = None
         """Names of registrations by user, host and port of their Contact."""
         self._snapshot = {name: (record, now, wall) for name, record in (snapshot or {}).items()}
+        self._remembers = remembers
         self._closing = False
         for account in accounts:
             self.add(account, now=now)
@@ -175,6 +190,8 @@ class UserAgent(Endpoint):
         """Remove all bindings (unless told to leave them), then close all flows; `closed` says when that is done."""
         now = self.advance(now)
         self._closing = True
+        # What stands is left for the next process, and so is the memory of it.
+        self._remembers = self._remembers and unregister
         self._leaving.update(dict.fromkeys(self._registrations.values()))
         for registration in list(self._leaving):
             registration.successor = None
@@ -182,6 +199,26 @@ class UserAgent(Endpoint):
                 registration.abandon(now)
             if not registration.stopped:
                 registration.remove(now)
+        self.settle(now)
+
+    def remove_orphans(self, *, now: float) -> None:
+        """Remove the bindings that the snapshot has of registrations which were not added, as `remove` would have.
+
+        Call it once when all accounts are added. Without it they are left to lapse. The login that a removal may need
+        is that of an added account with the same registrar and user name. Raises `LocalProtocolError` when the agent is
+        closing.
+        """
+        now = self.advance(now)
+        if self._closing:
+            raise LocalProtocolError("the agent is closing")
+        records, self._snapshot = self._snapshot, {}
+        heritage = Heritage(item.account for item in self._registrations.values())
+        for key, (record, then, wall) in records.items():
+            account = account_of(record, heritage) if isinstance(record, Mapping) else None
+            if account is None:
+                self._forget(key)
+            else:
+                self._remove_orphan(key, account, record, then, wall, now)
         self.settle(now)
 
     def respond(
@@ -231,6 +268,10 @@ class UserAgent(Endpoint):
         """What is true of one registration. Raises `LocalProtocolError` when there is none of that name."""
         return view(self._find(name))
 
+    def proven(self, name: str) -> bool:
+        """Whether the registrar accepted the credentials before. Raises `LocalProtocolError`."""
+        return self._find(name).proven
+
     def statuses(self) -> list[Status]:
         """All registrations, in the order in which they were added."""
         return [view(registration) for registration in self._registrations.values()]
@@ -251,7 +292,8 @@ class UserAgent(Endpoint):
     def snapshot(self, *, now: float, wall: float) -> Snapshot:
         """What has to survive a restart: identities and bindings, their times as wall-clock seconds."""
         now = self.advance(now)
-        return {name: remember(item, now, wall) for name, item in self._registrations.items() if not item.stopped}
+        known = dict.fromkeys((*self._registrations.values(), *self._leaving))
+        return {key_of(item): remember(item, now, wall) for item in known if not item.stopped}
 
     # --- what arrives ----------------------------------------------------------------------------------------------
 
@@ -280,6 +322,19 @@ class UserAgent(Endpoint):
     def on_request(self, flow: Flow, request: Request, data: bytes, source: Address | None, now: float) -> None:
         self.inbound.receive(flow, request, data, source, now)
 
+    def identified(
+        self, request: Request, source: Address | None, registration: str | None
+    ) -> tuple[str | None, str | None]:
+        """What `identify` says of a request, and the name of the error when it fails."""
+        if self.identify is None:
+            return None, None
+        try:
+            endpoint = self.identify(request, source, registration)
+        except Exception as error:
+            # It is not ours, and what it makes of a stranger's request must not end the agent.
+            return None, type(error).__name__
+        return endpoint, None
+
     def _name_of_line(self, token: str) -> str | None:
         registration = self._lines.get(token)
         return None if registration is None else registration.name
@@ -294,6 +349,17 @@ class UserAgent(Endpoint):
                 self._by_contact[key] = None if key in self._by_contact else name
         host = f"{uri.host.lower()}:{uri.port or DEFAULT_PORT}"
         return self._by_contact.get(f"{uri.user}@{host}")
+
+    # --- what subclasses may count ---------------------------------------------------------------------------------
+
+    def on_register_sent(self, name: str, kind: RequestKind) -> None:
+        """A REGISTER of that registration is about to leave; copies of it are not told."""
+
+    def on_register_answered(self, name: str, reply: Reply, outcome: Outcome, seconds: float) -> None:
+        """It got its final response, or none, so long after it left; a name that was not resolved counts, too."""
+
+    def on_challenge(self, name: str, kind: ChallengeKind) -> None:
+        """Its response was a 401 or 407; `on_register_answered` follows."""
 
     # --- flows and listeners ---------------------------------------------------------------------------------------
 
@@ -315,11 +381,11 @@ class UserAgent(Endpoint):
             transaction.flow_lost(error, now)
 
     def on_listening(self, listener: Listener, now: float) -> None:
-        for transport, wanted in self._listeners.items():
+        for socket, wanted in self._listeners.items():
             if wanted is listener:
-                self.network.listening[transport] = listener.local
+                self.network.listening[socket] = listener.local
                 for registration in self._registrations.values():
-                    if registration.account.transport == transport:
+                    if _socket(registration) == socket:
                         registration.listener_changed(now)
         self.put(Listening(protocol=listener.protocol, local=listener.local))
 
@@ -361,6 +427,19 @@ class UserAgent(Endpoint):
         """What was known of Contacts is out of date."""
         self._by_contact = None
 
+    def keep_alive(self, flow: int, interval: float | None) -> None:
+        """A registration whose binding is on that flow wants a keep-alive after so many seconds; or none."""
+        record = self.flows.get(flow)
+        if record is not None and record.reliable and interval:
+            if record.pinger is None:
+                record.pinger = Pinger(record)
+            record.pinger.want(interval)
+
+    def keep_alive_interval(self, flow: Flow) -> float | None:
+        users = (self._registrations.get(name) for name in flow.users)
+        intervals = [user.account.keep_alive_interval for user in users if user is not None]
+        return min(filter(None, intervals), default=None)
+
     def left_flow(self, flow: int, name: str) -> None:
         """The binding of `name` is not on that flow any more."""
         record = self.flows.get(flow)
@@ -387,8 +466,24 @@ class UserAgent(Endpoint):
         if heir is not None and heir.same_address_of_record(registration):
             heir.listener_changed(now)
 
+    def note(self, registration: Registration) -> None:
+        """Have what must survive the process remembered, if that changed."""
+        if not self._remembers:
+            return
+        before = registration.kept
+        record = news(registration, self.now)
+        if record is not None:
+            assert registration.kept is not None
+            self.put(Remember(name=registration.kept.key, record=record))
+            if before is not None and before.key != registration.kept.key:
+                self._forget(before.key)
+
     def stopped(self, registration: Registration, now: float) -> None:
         """Forget a registration that has nothing left to do."""
+        # One that is still configured when the agent closes keeps its identity for the next process.
+        if registration.kept is not None and (registration.replaced or not self._closing):
+            kept, registration.kept = registration.kept, None
+            self._forget(kept.key)
         self._leaving.pop(registration, None)
         name = registration.account.name
         former = self._former.get(name, [])
@@ -406,9 +501,9 @@ class UserAgent(Endpoint):
         if self._registrations.get(name) is registration:
             del self._registrations[name]
             self._by_contact = None
-            transport = registration.account.transport
-            if transport in self._listeners and not any(
-                other.account.transport == transport for other in self._registrations.values()
+            socket = _socket(registration)
+            if socket in self._listeners and not any(
+                _socket(other) == socket for other in self._registrations.values()
             ):
                 self._tidy_listeners()
 
@@ -440,16 +535,61 @@ class UserAgent(Endpoint):
             old.lose_name()
         registration = Registration(self, account, now)
         self._registrations[name] = registration
-        remembered = self._snapshot.pop(account.name, None)
-        if remembered is not None:
-            record, then, wall = remembered
-            token = registration.line
-            if isinstance(record, Mapping):
-                recall(registration, record, then, wall, now)
-            if registration.line != token:
-                self._lines.pop(token, None)
-                self._lines[registration.line] = registration
+        record, then, wall = self._snapshot.get(name, (None, now, 0.0))
+        # One of another address of record or registrar is not ours, but somebody has to remove what it left.
+        if isinstance(record, Mapping) and (record.get("aor"), record.get("registrar")) == (
+            account.aor,
+            account.registrar,
+        ):
+            del self._snapshot[name]
+            self._recall(registration, name, record, then, wall, now)
         return registration
+
+    def _recall(
+        self, registration: Registration, key: str, record: Mapping[str, object], then: float, wall: float, now: float
+    ) -> None:
+        token = registration.line
+        recall(registration, record, then, wall, now)
+        if self._remembers:
+            registration.kept = Kept(key)
+        else:
+            # The snapshot may be of any age, and the process that took it may have gone on.
+            registration.resume_at = None
+        if registration.line != token:
+            self._lines.pop(token, None)
+            self._lines[registration.line] = registration
+
+    def _remove_orphan(
+        self, key: str, account: Account, record: Mapping[str, object], then: float, wall: float, now: float
+    ) -> None:
+        registration = Registration(self, account, now)
+        self._recall(registration, key, record, then, wall, now)
+        if not stands(registration, now):
+            self._forget(key)
+            return
+        name = account.name
+        heir = self._registrations.get(name)
+        self._leaving[registration] = None
+        if heir is None:
+            self._registrations[name] = registration
+            registration.remove(now)
+            return
+        self._former.setdefault(name, []).append(registration)
+        if heir.wanted is Wanted.UP:
+            # As when a reload changes the address: first the new binding, then the old one goes.
+            registration.retire(name)
+            if heir.expires_at is not None:
+                self.succeeded(heir, now)
+        else:
+            registration.lose_name()
+            registration.remove(now)
+
+    def _forget(self, key: str) -> None:
+        """What is stored there is out of date, unless it is of the registration that has the name now."""
+        current = self._registrations.get(key)
+        stored = current is not None and current.kept is not None and current.kept.key == key
+        if self._remembers and not stored:
+            self.put(Remember(name=key, record=None))
 
     def _replace(self, old: Registration, account: Account, now: float) -> None:
         self._leaving[old] = None
@@ -489,11 +629,11 @@ class UserAgent(Endpoint):
 
     def _tidy_listeners(self) -> None:
         """Close the listeners that no account asks for any more."""
-        used = {registration.account.transport for registration in self._registrations.values()}
-        for transport, listener in list(self._listeners.items()):
-            if transport not in used:
-                del self._listeners[transport]
-                self.network.listening.pop(transport, None)
+        used = {_socket(registration) for registration in self._registrations.values()}
+        for socket, listener in list(self._listeners.items()):
+            if socket not in used:
+                del self._listeners[socket]
+                self.network.listening.pop(socket, None)
                 self.close_listener(listener)
 
     def _find(self, name: str) -> Registration:
@@ -509,6 +649,11 @@ class UserAgent(Endpoint):
         return registration
 
     def _listen(self, transport: Transport | None) -> None:
-        if transport is not None and transport.listen and transport not in self._listeners:
+        if transport is not None and transport.listen and transport.socket not in self._listeners:
             assert transport.local is not None
-            self._listeners[transport] = self.listen(transport.protocol, transport.local)
+            self._listeners[transport.socket] = self.listen(transport.protocol, transport.local, transport.options)
+
+
+def _socket(registration: Registration) -> tuple[object, ...]:
+    transport = registration.account.transport
+    return () if transport is None else transport.socket

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sipcore.values import Address, Protocol, RecordKind
+from sipcore.values import NO_OPTIONS, Address, Protocol, RecordKind, SocketOptions
 
-__all__ = ["CloseFlow", "CloseListener", "Command", "Listen", "OpenFlow", "Record", "Resolve", "Transmit"]
+__all__ = [
+    "CloseFlow", "CloseListener", "Command", "Listen", "OpenFlow", "Record", "Remember", "Resolve", "Transmit", "dated",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,8 @@ class Listen(Command):
     listener: int
     protocol: Protocol
     local: Address
+    options: SocketOptions = NO_OPTIONS
+    """For the listener and for what it accepts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,8 @@ class OpenFlow(Command):
     """Where to connect; None for UDP, whose one unconnected socket serves every remote."""
     server_name: str | None = None
     """The name that was asked for, before DNS."""
+    options: SocketOptions = NO_OPTIONS
+    """What to ask of the system. An option that it refuses is logged, and the flow opened all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +86,38 @@ class CloseFlow(Command):
     """Send what is queued on the flow, close it, and forget it. Nothing is transmitted on it afterwards."""
 
     flow: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remember(Command):
+    """Store `dated(...)` under `name`, in place of what is there, before anything behind this in the queue is done.
+
+    Only an agent made with `remembers=True` asks for it; what was stored is its `snapshot` in the next process.
+    """
+
+    name: str
+    """The key: a registration's name, or one made of it for a binding that is only there to be removed."""
+    record: Mapping[str, object] | None = field(repr=False)
+    """Values that JSON can hold, no secrets; its times are on the clock of `now`. None: forget what is stored."""
+
+    def dated(self, offset: float) -> dict[str, object] | None:
+        """The record as `UserAgent.snapshot` gives it, with wall-clock times.
+
+        `offset` is the wall clock less the clock of `now` at the moment of writing, and not once for all: the wall
+        clock of a host without a battery is set long after the agent was made.
+        """
+        return None if self.record is None else dated(self.record, offset)
+
+
+TIMES: Final = ("expires_at", "refresh_at", "unconfirmed_until")
+"""The values of a record that are times."""
+
+
+def dated(record: Mapping[str, object], offset: float) -> dict[str, object]:
+    """A record with `offset` added to each of its times."""
+    moved = dict(record)
+    for name in TIMES:
+        moment = moved.get(name)
+        if isinstance(moment, int | float):
+            moved[name] = moment + offset
+    return moved

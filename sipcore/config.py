@@ -17,7 +17,18 @@ from sipcore.profiles import SIPCORE, Profile
 from sipcore.syntax import slots
 from sipcore.syntax.slots import SlotError, SlotTable, fill
 from sipcore.syntax.uri import Uri
-from sipcore.values import Address, OutcomeClass, Protocol, Secret
+from sipcore.values import (
+    NO_OPTIONS,
+    WILDCARDS,
+    Address,
+    OutcomeClass,
+    Protocol,
+    Secret,
+    SocketOptions,
+    canonical_address,
+    canonical_network,
+    is_ip_address,
+)
 
 __all__ = ["ACCOUNT_SLOTS", "T1", "T2", "T4", "TRANSPORT_SLOTS", "Account", "Credential", "Timing", "Transport"]
 
@@ -32,6 +43,12 @@ MAX_EXPIRES = 2**32 - 1
 """RFC 3261 section 20.19."""
 MAX_MAX_FORWARDS = 255
 """RFC 3261 section 20.22."""
+
+MIN_KEEP_ALIVE = 1.0
+"""Seconds; a peer may take more keep-alives than one in a second for an attack."""
+
+MAX_LOCAL_NETS = 256
+"""Each is compared at every attempt."""
 
 MAX_TEXTS = 16384
 """Bytes of all texts of an account: some of them stand in a REGISTER more than once, and with credentials it still has
@@ -66,19 +83,55 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transport:
-    """How messages leave: accounts with equal transports share sockets."""
+    """How messages leave: accounts with equal transports share sockets. Raises `ConfigError`.
+
+    Behind a NAT the four options of Asterisk say what stands in Contact and Via instead of our own address, for every
+    server that is outside of `local_net`; for every server when that is empty.
+    """
 
     protocol: Protocol = Protocol.UDP
     local: Address | None = None
     """Where to bind. None lets the system choose, by the family of the remote address."""
     listen: bool = False
     """Streams: accept connections on `local`, and name its port in Contact."""
+    external_signaling_address: str | None = None
+    """The IP address under which the outside reaches us, without brackets. Names are never looked up: one that the
+    outside shall look up goes into `external_signaling_hostname`."""
+    external_signaling_hostname: str | None = None
+    """The host name, written as it is, in place of `external_signaling_address`; not both."""
+    external_signaling_port: int = 0
+    """The port under which the outside reaches us; 0 keeps our own. It needs one of the two above."""
+    local_net: tuple[str, ...] = ()
+    """The networks without NAT between them and us, as address/length or address/mask."""
+    options: SocketOptions = NO_OPTIONS
+    """What to ask of the system for the sockets. A change holds for sockets that are opened after it."""
 
     def __post_init__(self) -> None:
-        if self.local is not None:
-            fill("local", TRANSPORT_SLOTS["local"], self.local)
+        for option, slot in TRANSPORT_SLOTS.items():
+            if getattr(self, option) is not None:
+                _set(self, option, fill(option, slot, getattr(self, option)))
         if self.listen and (self.local is None or not self.protocol.reliable):
             raise ConfigError("listen", self.listen, "needs a stream transport with a local address")
+        address, name, port = (
+            self.external_signaling_address, self.external_signaling_hostname, self.external_signaling_port
+        )
+        if address is not None and name is not None:
+            raise ConfigError("external_signaling_hostname", name, "not together with external_signaling_address")
+        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+            raise ConfigError("external_signaling_port", port, "a port from 0 to 65535")
+        if port and address is None and name is None:
+            expected = "needs external_signaling_address or external_signaling_hostname"
+            raise ConfigError("external_signaling_port", port, expected)
+        if not isinstance(self.options, SocketOptions):
+            raise ConfigError("options", self.options, "a SocketOptions")
+
+    @property
+    def socket(self) -> tuple[object, ...]:
+        """Of equal ones there is one socket. What is only written is not in it; nor are the options of a fixed port,
+        which can be bound but once."""
+        if self.local is not None and self.local[1]:
+            return self.protocol, self.local, self.listen
+        return self.protocol, self.local, self.listen, self.options
 
 
 def _local(address: Address) -> Address:
@@ -87,7 +140,46 @@ def _local(address: Address) -> Address:
     return slots.ip_address(address[0]), slots.port(address[1])
 
 
-TRANSPORT_SLOTS: SlotTable = MappingProxyType({"local": _local})
+def _external_address(text: str) -> str:
+    if not isinstance(text, str) or not is_ip_address(text) or "%" in text:
+        expected = "an IP address without brackets; a host name goes into external_signaling_hostname"
+        raise SlotError(text, expected)
+    address = canonical_address(text)
+    if address in WILDCARDS:
+        raise SlotError(text, "an address under which somebody can reach us")
+    return address
+
+
+def _external_hostname(text: str) -> str:
+    slots.host(text)
+    if is_ip_address(text.strip("[]")):
+        raise SlotError(text, "a host name; an IP address goes into external_signaling_address")
+    return text
+
+
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    if not isinstance(texts, tuple) or len(texts) > MAX_LOCAL_NETS:
+        raise SlotError(texts, f"a tuple of at most {MAX_LOCAL_NETS} networks")
+    return tuple(map(_network, texts))
+
+
+def _network(text: str) -> str:
+    try:
+        if isinstance(text, str):
+            return canonical_network(text)
+    except ValueError:
+        pass
+    raise SlotError(text, "networks such as 192.168.0.0/16, 10.0.0.0/255.0.0.0 or 2001:db8::/32")
+
+
+TRANSPORT_SLOTS: SlotTable = MappingProxyType(
+    {
+        "local": _local,
+        "external_signaling_address": _external_address,
+        "external_signaling_hostname": _external_hostname,
+        "local_net": _networks,
+    }
+)
 """Which slot each text of a `Transport` fills."""
 
 _STANDARD_TIMING = Timing()
@@ -128,7 +220,9 @@ class Account:
     expires: int | None = field(default=None, kw_only=True)
     """The lifetime that is asked for, in seconds (RFC 3261 section 20.19); None is 3600, or the profile's."""
     supported: tuple[str, ...] = field(default=(), kw_only=True)
-    """Option tags for Supported (RFC 3261 section 20.37), such as path and outbound."""
+    """Option tags for Supported (RFC 3261 section 20.37), in REGISTERs and removals alike. Asterisk's support_path=yes
+    and support_outbound=yes are `("path", "outbound")`, in that order; what outbound needs in the Contact stands in
+    `contact_header_parameters`."""
     allow: tuple[str, ...] | None = field(default=None, kw_only=True)
     """Methods for Allow; None names those that are answered, () leaves the header out."""
     user_agent: str = field(default="", kw_only=True)
@@ -136,6 +230,9 @@ class Account:
     compact_headers: bool = field(default=False, kw_only=True)
     """Write Via, From, To, Call-ID, Contact, Supported and Content-Length in one letter each, where every byte of a
     datagram counts (RFC 3261 section 7.3.3)."""
+    rport: bool = field(default=True, kw_only=True)
+    """Ask for the answer to the port that the request came from (RFC 3581). Asterisk's disable_rport=yes is False; then
+    the answer goes to the port in Via, and over UDP behind a NAT that is often lost."""
     extra_headers: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
     """Further header lines for every REGISTER, as (name, value)."""
     max_forwards: int = field(default=70, kw_only=True)
@@ -161,6 +258,10 @@ class Account:
     """How many 3xx are followed in one attempt (RFC 3261 section 8.1.3.4)."""
     timing: Timing = field(default=_STANDARD_TIMING, kw_only=True)
     """The transaction timers."""
+    keep_alive_interval: float | None = field(default=None, kw_only=True)
+    """Streams: seconds without anything sent after which a connection that carries the binding gets a CRLF CRLF (RFC
+    5626 section 4.4.1), so that NATs keep it. Where several registrations share a connection the shortest counts. An
+    answer is not waited for. None and 0 send none; Asterisk's default, as the option of its [global], is 90."""
     any_source: bool = field(default=False, kw_only=True)
     """UDP: accept responses from an address that was not asked; some clusters answer from another node."""
 
@@ -242,6 +343,14 @@ class Account:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
                 raise ConfigError(option, value, f"a whole number from {lowest} to {highest}")
+        interval = self.keep_alive_interval
+        if interval is not None and (
+            isinstance(interval, bool)
+            or not isinstance(interval, int | float)
+            or not (interval == 0 or MIN_KEEP_ALIVE <= interval <= MAX_EXPIRES)
+        ):
+            expected = f"None, 0, or seconds from {MIN_KEEP_ALIVE:g} to {MAX_EXPIRES}"
+            raise ConfigError("keep_alive_interval", interval, expected)
 
     def source(self, option: str) -> str:
         """Where the value of `option` comes from: "given", "profile" or "standard". Raises KeyError when unknown."""
@@ -290,6 +399,7 @@ _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("allow", (tuple, type(None)), "a tuple of methods or None"),
     ("user_agent", str, "a text"),
     ("compact_headers", bool, "True or False"),
+    ("rport", bool, "True or False"),
     ("extra_headers", tuple, "a tuple of (name, value)"),
     ("profile", Profile, "one of the profiles SIPCORE, ASTERISK and JSSIP"),
     ("auth_rejection_permanent", bool, "True or False"),
@@ -314,8 +424,8 @@ _RANGES = (
 _STANDARD: dict[str, object] = {item.name: item.default for item in fields(Account)}
 
 
-def _set(account: Account, option: str, value: object) -> None:
-    object.__setattr__(account, option, value)
+def _set(made: Account | Transport, option: str, value: object) -> None:
+    object.__setattr__(made, option, value)
 
 
 def _in_brackets(route: object) -> object:

@@ -25,7 +25,7 @@ from sipcore.syntax.limits import MAX_DATAGRAM, MAX_KEEPALIVES
 from sipcore.syntax.message import Request, Response, parse_message
 from sipcore.syntax.stun import is_stun
 from sipcore.timers import Timers
-from sipcore.values import Address, Protocol
+from sipcore.values import NO_OPTIONS, Address, Protocol, SocketOptions
 
 __all__ = ["Endpoint", "Listener"]
 
@@ -209,20 +209,30 @@ class Endpoint(ABC):
             pending[0] = (pending[0] or 0) + 1
 
     def open_flow(
-        self, protocol: Protocol, *, local: Address | None, remote: Address | None, server_name: str | None, until:
-        float
+        self,
+        protocol: Protocol,
+        *,
+        local: Address | None,
+        remote: Address | None,
+        server_name: str | None,
+        options: SocketOptions = NO_OPTIONS,
+        until: float,
     ) -> Flow:
         """Ask for a flow; it is given up when it is not open at `until`."""
         flow = self._new_flow(protocol, remote)
         self.timers.arm(flow, until)
-        self.put(OpenFlow(flow=flow.id, protocol=protocol, local=local, remote=remote, server_name=server_name))
+        self.put(
+            OpenFlow(
+                flow=flow.id, protocol=protocol, local=local, remote=remote, server_name=server_name, options=options
+            )
+        )
         return flow
 
     def close_flow(self, flow: Flow) -> None:
         """Close it; what waits on it is not told."""
         if self.flows.pop(flow.id, None) is not None:
             self._accepted.pop(flow.id, None)
-            self.timers.disarm(flow)
+            self._disarm(flow)
             flow.open = False
             self.put(CloseFlow(flow=flow.id))
 
@@ -232,12 +242,12 @@ class Endpoint(ABC):
             self.put(CloseFlow(flow=flow.id))
             self._end_flow(flow, error, now)
 
-    def listen(self, protocol: Protocol, local: Address) -> Listener:
+    def listen(self, protocol: Protocol, local: Address, options: SocketOptions = NO_OPTIONS) -> Listener:
         """Ask for a listener."""
         self._last_listener += 1
         listener = Listener(self._last_listener, protocol, local)
         self.listeners[listener.id] = listener
-        self.put(Listen(listener=listener.id, protocol=protocol, local=local))
+        self.put(Listen(listener=listener.id, protocol=protocol, local=local, options=options))
         return listener
 
     def close_listener(self, listener: Listener) -> None:
@@ -248,7 +258,10 @@ class Endpoint(ABC):
     def transmit(self, flow: Flow, data: bytes, remote: Address | None) -> None:
         """Send; on a stream `remote` is left out. On a flow that is gone nothing is sent."""
         if flow.open:
-            self._outputs.append(Transmit(flow=flow.id, data=data, remote=None if flow.reliable else remote))
+            if flow.reliable:
+                flow.sent_at = self.now
+                remote = None
+            self._outputs.append(Transmit(flow=flow.id, data=data, remote=remote))
 
     def send_raw(self, flow: int, data: bytes, remote: Address | None = None, *, now: float) -> None:
         """Send the application's own bytes over a flow, for example a response or a request of a call.
@@ -295,6 +308,10 @@ class Endpoint(ABC):
     def on_listen_failed(self, listener: Listener, error: str, now: float) -> None:  # noqa: B027  optional
         """A listener could not be had."""
 
+    def keep_alive_interval(self, flow: Flow) -> float | None:
+        """Seconds without anything sent after which those who use a connection want a keep-alive; here nobody does."""
+        return None
+
     def settle(self, now: float) -> None:  # noqa: B027  optional
         """The input is done; a last look before the driver gets the outputs."""
 
@@ -324,13 +341,18 @@ class Endpoint(ABC):
 
     def _end_flow(self, flow: Flow, error: str, now: float) -> None:
         self._accepted.pop(flow.id, None)
-        self.timers.disarm(flow)
+        self._disarm(flow)
         flow.open = False
         waiting, flow.waiting = flow.waiting, []
         # Forgotten first: who is told that it failed may ask for a flow of the same kind at once.
         self.on_flow_end(flow, error, now)
         for user in waiting:
             user.on_flow_failed(flow, error, now)
+
+    def _disarm(self, flow: Flow) -> None:
+        self.timers.disarm(flow)
+        if flow.pinger is not None:
+            self.timers.disarm(flow.pinger)
 
     def _receive_datagram(self, flow: Flow, data: bytes, source: Address | None, now: float) -> None:
         # Keep-alives of all kinds: CRLFs (RFC 5626 section 4.4.1), and the NUL bytes that some NAT helpers send.

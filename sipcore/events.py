@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sipcore.syntax.message import Request, Response
@@ -10,6 +11,7 @@ from sipcore.values import Address, Cause, OutcomeClass, State, Status
 __all__ = [
     "Event",
     "FlowLost",
+    "Identify",
     "InboundRequest",
     "InboundResponse",
     "ListenFailed",
@@ -20,6 +22,12 @@ __all__ = [
     "StatusChanged",
     "Unregistered",
 ]
+
+Identify = Callable[[Request, Address | None, str | None], str | None]
+"""The endpoint of an inbound request: given the request, who sent it and the registration that it came for.
+
+It is asked once for each `InboundRequest`, while the agent works, so it must be quick and may not call the agent.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +113,8 @@ class InboundRequest(Event):
     """Who sent it."""
     registration: str | None
     """The registration it came for, by the `line` parameter or our Contact; None when neither tells."""
+    endpoint: str | None = None
+    """Whom it is from, as the `identify` of the agent says; None when it has none, or that knows no endpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

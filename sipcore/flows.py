@@ -9,9 +9,12 @@ from sipcore.commands import Command
 from sipcore.events import Event
 from sipcore.syntax.framing import StreamFramer
 from sipcore.timers import Timers
-from sipcore.values import Address, Protocol
+from sipcore.values import Address, Protocol, SocketOptions
 
-__all__ = ["Flow", "FlowHost", "FlowUser"]
+__all__ = ["Flow", "FlowHost", "FlowUser", "Pinger"]
+
+PING = b"\r\n\r\n"
+"""RFC 5626 section 4.4.1."""
 
 
 class FlowUser:
@@ -49,9 +52,14 @@ class FlowHost(Interface):
         local: Address | None,
         remote: Address | None,
         server_name: str | None,
+        options: SocketOptions,
         until: float,
     ) -> Flow:
         """Ask the driver for a flow; it is given up when it is not open at `until`."""
+
+    def keep_alive_interval(self, flow: Flow) -> float | None:
+        """Seconds without anything sent after which those who use a connection want a keep-alive; None when nobody
+        does."""
 
     def close_flow(self, flow: Flow) -> None:
         """Close a flow without telling anybody."""
@@ -76,9 +84,11 @@ class Flow:
         "listener",
         "local",
         "open",
+        "pinger",
         "protocol",
         "reliable",
         "remote",
+        "sent_at",
         "users",
         "waiting",
     )
@@ -103,6 +113,10 @@ class Flow:
         """The listener that accepted it."""
         self.heard_at = float("-inf")
         """When anything at all arrived on it last."""
+        self.sent_at = float("-inf")
+        """When anything was sent on it last; for streams only."""
+        self.pinger: Pinger | None = None
+        """Sends its keep-alives, when somebody wanted them."""
         self.waiting: list[FlowUser] = []
         """Who asked for it while it was not open yet."""
         self.users: set[str] = set()
@@ -117,3 +131,33 @@ class Flow:
         if self.open:
             self.host.drop("incomplete message", self.id, self.remote)
         self.host.abandon_flow(self, "incomplete message" if self.open else "no connection in time", now)
+
+
+class Pinger:
+    """The keep-alives of one connection: a CRLF CRLF when nothing was sent for as long as its users want.
+
+    The answer is not waited for, since many servers give none. Who wants keep-alives no more, or more rarely, says
+    nothing: that is asked when the next is due.
+    """
+
+    __slots__ = ("due", "due_key", "flow")
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.due: float | None = None
+        self.due_key = 0
+
+    def want(self, interval: float) -> None:
+        """Somebody who uses the connection wants one after so many seconds."""
+        when = self.flow.sent_at + interval
+        if self.due is None or when < self.due:
+            self.flow.host.timers.arm(self, when)
+
+    def on_due(self, now: float) -> None:
+        """Look whether something else was sent meanwhile."""
+        flow = self.flow
+        interval = flow.host.keep_alive_interval(flow)
+        if interval is not None:
+            if now >= flow.sent_at + interval:
+                flow.host.transmit(flow, PING, None)
+            self.want(interval)

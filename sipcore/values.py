@@ -5,11 +5,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from random import Random
 from typing import Any, NoReturn
 
+from sipcore.errors import ConfigError
+
 __all__ = [
+    "NO_OPTIONS",
     "WILDCARDS",
     "Address",
     "Binding",
@@ -19,12 +23,15 @@ __all__ = [
     "Protocol",
     "RecordKind",
     "Secret",
+    "SocketOptions",
     "State",
     "Status",
     "backoff",
     "canonical_address",
+    "canonical_network",
     "format_address",
     "is_ip_address",
+    "is_within",
 ]
 
 Address = tuple[str, int]
@@ -45,6 +52,48 @@ class Protocol(enum.StrEnum):
     def reliable(self) -> bool:
         """True when the transport itself repeats lost data (RFC 3261 section 17)."""
         return self is not Protocol.UDP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketOptions:
+    """What a driver asks of the system for a socket, beyond its address; 0 and False leave the system's default.
+
+    An option that the system refuses is told in the log and otherwise does no harm. Raises `ConfigError`.
+    """
+
+    tos: int = 0
+    """The whole octet of DSCP and ECN in the header of IPv4, or of IPv6 (RFC 2474): 0 to 255, such as 96 for CS3."""
+    cos: int = 0
+    """The priority for the system's queues and for VLANs (SO_PRIORITY, Linux): 0 to 7."""
+    tcp_keepalive: bool = False
+    """Streams: let the system find out that the peer is gone."""
+    tcp_keepalive_idle: int = 30
+    """Seconds of silence before the first probe."""
+    tcp_keepalive_interval: int = 10
+    """Seconds between probes."""
+    tcp_keepalive_probes: int = 5
+    """Probes without an answer before the connection is given up."""
+
+    def __post_init__(self) -> None:
+        for option, lowest, highest in _SOCKET_RANGES:
+            value = getattr(self, option)
+            if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+                raise ConfigError(option, value, f"a whole number from {lowest} to {highest}")
+        if not isinstance(self.tcp_keepalive, bool):
+            raise ConfigError("tcp_keepalive", self.tcp_keepalive, "must be True or False")
+
+
+_SOCKET_RANGES = (
+    ("tos", 0, 255),
+    ("cos", 0, 7),
+    # Linux, include/net/tcp.h: MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL and MAX_TCP_KEEPCNT.
+    ("tcp_keepalive_idle", 1, 32767),
+    ("tcp_keepalive_interval", 1, 32767),
+    ("tcp_keepalive_probes", 1, 127),
+)
+
+NO_OPTIONS = SocketOptions()
+"""Everything as the system has it."""
 
 
 class RecordKind(enum.StrEnum):
@@ -266,6 +315,29 @@ def is_ip_address(text: str) -> bool:
 def canonical_address(text: str) -> str:
     """The one spelling of an IP literal (RFC 5952), as sockets name it. Raises ValueError when it is none."""
     return str(ip_address(text)) if ":" in text else text
+
+
+def canonical_network(text: str) -> str:
+    """The one spelling of an IP network: address/length, address/mask, or one address. Raises ValueError.
+
+    Bits behind the mask count as 0.
+    """
+    mask = text.partition("/")[2]
+    network = ip_network(text, strict=False)
+    # The library also reads the mask of the host part, which turns a slip into another network.
+    if "." in mask and str(network.netmask) != mask:
+        raise ValueError(f"{mask!r} is not a network mask")
+    return str(network)
+
+
+def is_within(address: str, network: str) -> bool:
+    """True when the IP literal, whose zone does not count, is in the network in its one spelling."""
+    return ip_address(address.partition("%")[0]) in _network(network)
+
+
+@lru_cache(maxsize=1024)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    return ip_network(text)
 
 
 def backoff(failures: int, *, base: float, ceiling: float, random: Random) -> float:

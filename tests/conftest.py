@@ -16,7 +16,7 @@ pytest_plugins = ["pytester", "tests.watch"]
 MAX_REQUIREMENTS = 3
 """A test that names more rows than this proves none of them well."""
 
-PEERS = {"kamailio": "kamailio", "sipp": "sip-tester"}
+PEERS = {"kamailio": "kamailio", "sipp": "sip-tester", "node": "nodejs"}
 """Peer program -> Debian package."""
 
 _CATALOGUE = Path(__file__).with_name("requirements.txt")

@@ -23,7 +23,7 @@ from sipcore.errors import ConfigError
 from sipcore.profiles import PROFILE_SLOTS, SIPCORE, Counted, Profile, TooBriefRule
 from sipcore.registrar.policy import POLICY_SLOTS, RegistrarPolicy
 from sipcore.syntax.slots import SlotTable
-from sipcore.values import Secret
+from sipcore.values import Secret, SocketOptions
 
 CORE = Path(sipcore.__file__).parent
 
@@ -31,6 +31,7 @@ TABLES: dict[type, SlotTable] = {
     Account: ACCOUNT_SLOTS,
     Transport: TRANSPORT_SLOTS,
     Timing: {},
+    SocketOptions: {},
     Credential: CREDENTIAL_SLOTS,
     Profile: PROFILE_SLOTS,
     RegistrarPolicy: POLICY_SLOTS,
@@ -131,8 +132,9 @@ def test_the_tables_are_what_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 PREDICATES = {"check_line", "check_user", "check_escapes"}
-READERS = {"syntax", "asterisk/syntax.py"}
-"""Where texts are judged: the room that knows the grammar, and the reader of a file that names the bad character."""
+READERS = {"syntax", "asterisk/syntax.py", "asterisk/lines.py", "asterisk/identification.py"}
+"""Where texts are judged: the room that knows the grammar, the reader of a file that names the bad character, and who
+compares what came with what a file says."""
 
 
 def test_nobody_else_judges_what_may_be_sent() -> None:

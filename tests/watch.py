@@ -26,7 +26,7 @@ from sipcore.errors import ConfigError, LocalProtocolError, RegistrationFailed
 from sipcore.syntax.slots import SlotError
 from tests.secrecy import Hit, find, heard, mask, taken
 
-__all__ = ["CONFIGURATION", "PASSWORD_FILE", "SAMPLE", "read_files"]
+__all__ = ["CONFIGURATION", "PASSWORD_FILE", "PASSWORD_FOLDER", "SAMPLE", "read_files"]
 
 SAMPLE = 61
 """One output of so many is printed: all of them would cost more than the tests. A prime, since what an agent puts out
@@ -37,6 +37,9 @@ CONFIGURATION = {".conf", ".toml", ".ini", ".py", ".pyc", ".cfg", ".xml"}
 
 PASSWORD_FILE = "password"
 """The name of a file with nothing else in it."""
+
+PASSWORD_FOLDER = "secrets"
+"""The name of a folder of such files."""
 
 MAX_FILE = 8_000_000
 """Bytes of a file that are read; no test writes more text."""
@@ -109,7 +112,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def read_files(folder: Path) -> None:
     """Read all files below a folder that are there for people or other programs, each state of a file once."""
     for path in folder.rglob("*"):
-        if path.suffix in CONFIGURATION or path.name == PASSWORD_FILE or path.is_symlink() or not path.is_file():
+        secret = path.suffix in CONFIGURATION or path.name == PASSWORD_FILE or path.parent.name == PASSWORD_FOLDER
+        if secret or path.is_symlink() or not path.is_file():
             continue
         state = path.stat()
         key = (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size)

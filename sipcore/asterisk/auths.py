@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Final
 
 from sipcore.asterisk.options import Values
 from sipcore.asterisk.syntax import FileFault
@@ -11,44 +12,86 @@ from sipcore.auth.hashing import Algorithm
 from sipcore.errors import ConfigError
 from sipcore.values import Secret
 
-__all__ = ["read_credential"]
+__all__ = ["DEFAULT_ALGORITHMS", "read_algorithms", "read_credential"]
 
-_AUTH_TYPES = ("userpass", "md5", "digest")
+_AUTH_TYPES: Final = ("userpass", "md5", "digest")
 """Three names for one thing: digest authentication."""
 
-_DEFAULT_ALGORITHMS = (Algorithm.MD5,)
+_OAUTH: Final = "google_oauth"
+_OAUTH_OPTIONS: Final = ("refresh_token", "oauth_clientid", "oauth_secret")
+
+DEFAULT_ALGORITHMS: Final = (Algorithm.MD5,)
 """Asterisk's default, under every profile: which algorithms may be used is said by the file."""
 
+_ANY_REALM: Final = "*"
 
-def read_credential(values: Values) -> Credential:
-    """What an object of type auth says. Raises `ConfigError`."""
+
+def read_credential(
+    values: Values,
+    uac: tuple[Algorithm, ...] = DEFAULT_ALGORITHMS,
+    uas: tuple[Algorithm, ...] = DEFAULT_ALGORITHMS,
+) -> Credential:
+    """What an object of type auth says; `uac` and `uas` are the algorithms if it names none. Raises `ConfigError`."""
     kind = values.text("auth_type").lower() or "userpass"
+    if kind == _OAUTH:
+        for name in ("username", *_OAUTH_OPTIONS):
+            if not values.text(name):
+                raise values.missing(name, f"for auth_type = {_OAUTH}")
     if kind not in _AUTH_TYPES:
-        expected = "not supported yet; userpass is" if kind == "google_oauth" else "one of " + ", ".join(_AUTH_TYPES)
+        expected = "not supported yet; userpass is" if kind == _OAUTH else "one of " + ", ".join(_AUTH_TYPES)
         raise ConfigError("auth_type", values.text("auth_type"), expected, where=values.where("auth_type"))
+    for name in _OAUTH_OPTIONS:
+        if name in values:
+            values.idle[name] = f"has no effect without auth_type = {_OAUTH}"
+    values.check(used=False)
     if not values.text("username"):
         raise values.missing("username", "the name to log in with")
     digests = _digests(values)
     password = Secret(values.text("password")) if "password" in values else None
     if password is None and not digests:
         raise values.missing("password", "or a password_digest")
-    algorithms = _algorithms(values)
-    for algorithm in algorithms:
-        if password is None and algorithm not in digests:
-            expected = f"there is neither a password nor a password_digest for {algorithm}"
-            raise ConfigError(
-                "supported_algorithms_uac", str(algorithm), expected, where=values.where("supported_algorithms_uac")
-            )
+    algorithms = read_algorithms(values, "supported_algorithms_uac") or uac
+    _check_algorithms(values, "supported_algorithms_uac", algorithms, password, digests)
+    # What Asterisk would answer as a server is not used here, but it rejects an auth that could not.
+    inbound = read_algorithms(values, "supported_algorithms_uas") or uas
+    _check_algorithms(values, "supported_algorithms_uas", inbound, password, digests)
+    realm = values.text("realm")
     return _checked(
         values,
         lambda: Credential(
             username=values.text("username"),
             password=password,
             ha1=tuple(digests.items()),
-            realm=values.text("realm") or None,
+            realm=None if realm in ("", _ANY_REALM) else realm,
             algorithms=algorithms,
         ),
     )
+
+
+def read_algorithms(values: Values, name: str) -> tuple[Algorithm, ...]:
+    """The algorithms that an option lists; none when it was not given. Raises `ConfigError`."""
+    found = []
+    for item in filter(None, (item.strip() for item in values.text(name).split(","))):
+        algorithm = Algorithm.parse(item)
+        if algorithm is None or algorithm.session:
+            raise ConfigError(name, item, "one of MD5, SHA-256, SHA-512-256", where=values.where(name))
+        found.append(algorithm)
+    return tuple(found)
+
+
+def _check_algorithms(
+    values: Values,
+    name: str,
+    algorithms: tuple[Algorithm, ...],
+    password: Secret | None,
+    digests: Collection[Algorithm],
+) -> None:
+    for algorithm in algorithms:
+        if password is None and algorithm not in digests:
+            expected = f"there is neither a password nor a password_digest for {algorithm}"
+            if name not in values:
+                expected += ", which is the default of this option"
+            raise ConfigError(name, str(algorithm), expected, where=values.where(name))
 
 
 def _checked(values: Values, make: Callable[[], Credential]) -> Credential:
@@ -65,15 +108,14 @@ def _digests(values: Values) -> dict[Algorithm, Secret]:
         values.warn_about("md5_cred", "is deprecated; write password_digest = MD5:...")
         digests[Algorithm.MD5] = _digest("md5_cred", Algorithm.MD5, values.text("md5_cred"), values.where("md5_cred"))
     for option in values.every("password_digest"):
-        where = f"{values.file}:{option.line}"
         for item in filter(None, (item.strip() for item in option.value.split(","))):
             name, colon, text = item.partition(":")
             algorithm = Algorithm.parse(name.strip()) if colon else Algorithm.MD5
             if algorithm is None or algorithm.session:
                 raise FileFault(
-                    "password_digest", "needs MD5:, SHA-256: or SHA-512-256: before the digest", where=where
+                    "password_digest", "needs MD5:, SHA-256: or SHA-512-256: before the digest", where=option.where
                 )
-            digests[algorithm] = _digest("password_digest", algorithm, (text if colon else name).strip(), where)
+            digests[algorithm] = _digest("password_digest", algorithm, (text if colon else name).strip(), option.where)
     return digests
 
 
@@ -82,19 +124,3 @@ def _digest(option: str, algorithm: Algorithm, text: str, where: str) -> Secret:
         expected = f"a digest of {algorithm} has {algorithm.hex_length} hexadecimal digits"
         raise FileFault(option, expected, where=where)
     return Secret(text)
-
-
-def _algorithms(values: Values) -> tuple[Algorithm, ...]:
-    names = [name.strip() for name in values.text("supported_algorithms_uac").split(",")]
-    found = []
-    for name in filter(None, names):
-        algorithm = Algorithm.parse(name)
-        if algorithm is None or algorithm.session:
-            raise ConfigError(
-                "supported_algorithms_uac",
-                name,
-                "one of MD5, SHA-256, SHA-512-256",
-                where=values.where("supported_algorithms_uac"),
-            )
-        found.append(algorithm)
-    return tuple(found) or _DEFAULT_ALGORITHMS

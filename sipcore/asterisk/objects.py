@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sipcore.asterisk.auths import read_credential
-from sipcore.asterisk.options import OPTIONS, Kind, Values, check_template, object_type
-from sipcore.asterisk.syntax import ConfigText, FileFault, Section, decode, nearest
-from sipcore.asterisk.transports import family, next_hop, read_transport
-from sipcore.auth.credentials import Credential
-from sipcore.config import Account, Timing, Transport
-from sipcore.errors import ConfigError, RemoteProtocolError
+from sipcore.asterisk.auths import DEFAULT_ALGORITHMS, read_algorithms, read_credential
+from sipcore.asterisk.identification import IdentificationReader
+from sipcore.asterisk.notes import NoteTaker
+from sipcore.asterisk.options import Refuse, Values, check_template, is_hidden, object_type, refuse_at_once
+from sipcore.asterisk.registrations import Surroundings, read_account
+from sipcore.asterisk.sources import Files, as_files, directory
+from sipcore.asterisk.syntax import ConfigText, FileFault, Section, decode
+from sipcore.asterisk.tables import SINGLE, WIZARD
+from sipcore.asterisk.transports import read_transport
+from sipcore.asterisk.wizard import check_options, expand
+from sipcore.auth.hashing import Algorithm
+from sipcore.config import Account, Timing
+from sipcore.errors import ConfigError
 from sipcore.profiles import ASTERISK, Profile
-from sipcore.redact import redact_uri
-from sipcore.settings import Configuration
-from sipcore.syntax.addresses import parse_name_addr
-from sipcore.syntax.grammar import split_list
+from sipcore.settings import Configuration, OptionNote, Written
 from sipcore.values import Address, Protocol
 
-__all__ = ["DEFAULT_USER_AGENT", "load", "parse"]
+__all__ = ["DEFAULT_USER_AGENT", "WIZARD_FILE", "examine", "load", "parse"]
 
 DEFAULT_USER_AGENT = "sipcore"
 """Asterisk always names itself; the version is left out, since it helps nobody but attackers."""
+
+WIZARD_FILE = "pjsip_wizard.conf"
+"""Beside the pjsip.conf; of it only the sections of type wizard are looked at."""
 
 EVERY = "*all"
 """Stands for all registrations where one can be named, as in Asterisk; so none can have it for a name."""
@@ -31,135 +37,333 @@ EVERY = "*all"
 TIMER_B = 32.0
 """Seconds; Asterisk's default of timer_b, which is also what it waits for the answer to a REGISTER."""
 
+KEEP_ALIVE_INTERVAL = 90.0
+"""Seconds; Asterisk's default."""
 
-def load(file: str, read: Callable[[str], bytes], *, profile: Profile = ASTERISK) -> Configuration:
-    """Read a pjsip.conf through `read`, which may raise `OSError`. Raises `ConfigError`."""
-    try:
-        data = read(file)
-    except OSError as error:
-        raise FileFault("file", f"cannot be read: {error.strerror or type(error).__name__}", where=file) from None
-    return parse(decode(data), file=file, profile=profile)
+_ALGORITHMS = ("default_auth_algorithms_uac", "default_auth_algorithms_uas")
+
+_MATTERS = frozenset({"registration", "auth", "transport", "endpoint", "identify", "domain_alias", *SINGLE})
+"""Types of which a second object of the same name is refused; of the others it is told."""
+
+
+def load(file: str, files: Files | Callable[[str], bytes], *, profile: Profile = ASTERISK) -> Configuration:
+    """Read a pjsip.conf, what it includes, and the pjsip_wizard.conf beside it. Raises `ConfigError`.
+
+    A plain function that reads will do for `files`; then the wizard's file is left out, and so are patterns.
+    """
+    text, wizards = _open(file, files)
+    configuration = _Builder(text, wizards, profile, refuse_at_once).build()
+    assert configuration is not None
+    return configuration
 
 
 def parse(text: str, *, file: str = "pjsip.conf", profile: Profile = ASTERISK) -> Configuration:
     """What the text of a pjsip.conf says, under the given profile. Raises `ConfigError` with `file:line`."""
-    return _Builder(ConfigText(text, file=file), profile).build()
+    configuration = _Builder(ConfigText(text, file=file), None, profile, refuse_at_once).build()
+    assert configuration is not None
+    return configuration
 
 
-class _Named(NamedTuple):
-    transport: Transport
-    where: str
+def examine(file: str, files: Files | Callable[[str], bytes], *, profile: Profile = ASTERISK) -> tuple[OptionNote, ...]:
+    """What becomes of each option when `load` reads the same, in the order of the files and their lines.
+
+    It goes on behind a fault and raises nothing; but a fault in the syntax ends the reading, since what follows it
+    cannot be known. What `load` would refuse has the verdict REFUSED.
+    """
+    faults: list[ConfigError] = []
+    try:
+        text, wizards = _open(file, files)
+    except ConfigError as error:
+        return NoteTaker().finish([error], (), (file,))
+    notes = NoteTaker()
+    builder = _Builder(text, wizards, profile, faults.append, notes)
+    builder.build()
+    return notes.finish(faults, builder.warnings, builder.files)
 
 
-_ACCOUNT_OPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "server_uri": "registrar",
-        "client_uri": "aor",
-        "contact_user": "contact_user",
-        "contact_header_params": "contact_header_parameters",
-        "expiration": "expires",
-        "max_random_initial_delay": "max_random_initial_delay",
-        "retry_interval": "retry_interval",
-        "forbidden_retry_interval": "forbidden_retry_interval",
-        "fatal_retry_interval": "fatal_retry_interval",
-        "max_retries": "max_retries",
-        "auth_rejection_permanent": "auth_rejection_permanent",
-        "outbound_proxy": "outbound_proxy",
-        "line": "line",
-        "user_agent": "user_agent",
-    }
-)
-"""The name of each option here, and in `Account`."""
+def _open(file: str, files: Files | Callable[[str], bytes]) -> tuple[ConfigText, ConfigText | None]:
+    reader = as_files(files)
+    try:
+        text = ConfigText(decode(reader.read(file)), file=file, files=reader)
+    except OSError as error:
+        raise _unreadable(file, error) from None
+    if callable(files):
+        return text, None
+    name = directory(file) + WIZARD_FILE
+    try:
+        data = reader.read(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return text, None
+    except OSError as error:
+        raise _unreadable(name, error) from None
+    return text, ConfigText(decode(data), file=name, files=reader, warnings=text.warnings)
 
-_FILE_NAMES = {ours: theirs for theirs, ours in _ACCOUNT_OPTIONS.items()}
+
+def _unreadable(file: str, error: OSError) -> FileFault:
+    return FileFault("file", f"cannot be read: {error.strerror or type(error).__name__}", where=file)
+
+
+class _Object(NamedTuple):
+    section: Section
+    kind: str
+    made: bool
+    """A wizard made it."""
 
 
 class _Builder:
-    """Reads the text twice: what registrations need may stand below them."""
+    """Goes through the text twice: what registrations need may stand below them."""
 
-    def __init__(self, text: ConfigText, profile: Profile) -> None:
+    def __init__(
+        self,
+        text: ConfigText,
+        wizards: ConfigText | None,
+        profile: Profile,
+        refuse: Refuse,
+        notes: NoteTaker | None = None,
+    ) -> None:
         self.text = text
-        self.transports: dict[str, _Named] = {}
-        self.credentials: dict[str, Credential] = {}
-        self.user_agent = DEFAULT_USER_AGENT
-        self.common: dict[str, Any] = {"profile": profile}
-        self.lines: dict[tuple[str, str], int] = {}
+        self.wizards = wizards
+        self.refuse = refuse
+        self.notes = notes
+        self.warnings = text.warnings
+        self.around = Surroundings(
+            {"profile": profile, "user_agent": DEFAULT_USER_AGENT, "keep_alive_interval": KEEP_ALIVE_INTERVAL}
+        )
+        self.first: dict[tuple[str, str], Section] = {}
+        self.identification = IdentificationReader(self.warnings)
+        self.algorithms: tuple[tuple[Algorithm, ...], tuple[Algorithm, ...]] = (DEFAULT_ALGORITHMS,) * 2
+        self.cut_off = False
+        self.secret_files: dict[str, None] = {}
+        self.written: dict[str, Written] = {}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that were read."""
+        return self.text.files if self.wizards is None else (*self.text.files, *self.wizards.files)
+
+    # --- the two ways ----------------------------------------------------------------------------------------------
 
     def build(self) -> Configuration:
-        for section in self.text.sections():
-            if section.template:
-                check_template(section, self.text.file, self.text.warnings)
-            elif (kind := object_type(section, self.text.file)) != "registration":
-                self.prepare(section, kind)
-        accounts = tuple(
-            self.account(self.values(section, kind)) for section, kind in self.objects() if kind == "registration"
-        )
-        if not accounts:
+        """What it all says. With a fault that did not end it, it lacks what is at fault."""
+        self.find_algorithms()
+        for item in self.objects(first=True):
+            if item.kind != "registration":
+                self.guarded(item, self.prepare)
+        accounts: list[Account] = []
+        for item in self.objects(first=False):
+            if item.kind == "registration":
+                account = self.guarded(item, self.account)
+                if account is not None:
+                    accounts.append(account)
+        self.note_transports()
+        identification = self.identification.finish()
+        if not accounts and not self.cut_off and not any(kind == "registration" for kind, _ in self.around.faulty):
             # An empty or cut-off file: taken at its word, it would remove every registration there is.
-            raise FileFault("file", "has no section of type registration", where=self.text.file)
+            self.refuse(FileFault("file", "has no section of type registration", where=self.text.file))
         binds: dict[tuple[Protocol, Address], str] = {}
-        for transport, where in self.transports.values():
-            if transport.local is not None:
-                binds.setdefault((transport.protocol, transport.local), where)
+        for declared in self.around.transports.values():
+            transport = declared.transport
+            if transport is not None and transport.local is not None:
+                binds.setdefault((transport.protocol, transport.local), declared.where)
         return Configuration(
             file=self.text.file,
-            accounts=accounts,
-            warnings=tuple(self.text.warnings),
-            secret=bool(self.credentials),
+            accounts=tuple(accounts),
+            warnings=tuple(self.warnings),
+            secret=bool(self.around.credentials),
             binds=MappingProxyType(binds),
+            files=self.files,
+            secret_files=tuple(self.secret_files),
+            identify=None if identification is None else identification.identify,
+            written=MappingProxyType(self.written),
         )
 
-    def objects(self) -> Iterator[tuple[Section, str]]:
-        for section in self.text.sections():
-            if not section.template:
-                yield section, object_type(section, self.text.file)
+    def objects(self, *, first: bool) -> Iterator[_Object]:
+        """All objects in order; on the first way also a look at what makes none."""
+        try:
+            for section in self.text.sections():
+                kind = self.kind(section, first)
+                if kind is None:
+                    continue
+                if section.template:
+                    if first:
+                        self.template(section, kind)
+                elif kind != WIZARD:
+                    yield _Object(section, kind, made=False)
+                elif first:
+                    self.pass_over(section, kind, f"wizards are looked at in {WIZARD_FILE} alone, as in Asterisk")
+            if self.wizards is not None:
+                for section in self.wizards.sections():
+                    yield from self.wizard(section, first)
+        except ConfigError as error:
+            # Only the syntax is read in here; what is done with an object has its own guard.
+            self.cut_off = True
+            self.refuse(error)
 
-    def values(self, section: Section, kind: str) -> Values:
+    def kind(self, section: Section, first: bool) -> str | None:
+        """The type; empty for a template without one, None when it is refused."""
+        if section.template and all(option.name != "type" for option in section.options):
+            return ""
+        try:
+            return object_type(section)
+        except ConfigError as error:
+            if first:
+                self.refuse(error)
+                self.note_unused(section, "", "")
+            self.around.faulty.add(("", section.name))
+            return None
+
+    def template(self, section: Section, kind: str) -> None:
+        if self.notes is not None:
+            self.notes.template(section, kind)
+        if kind != WIZARD:
+            check_template(section, self.warnings, self.refuse)
+
+    def wizard(self, section: Section, first: bool) -> Iterator[_Object]:
+        kind = next((option.value for option in section.options if option.name == "type"), "")
+        if kind != WIZARD and (kind or not section.template):
+            if first and not section.template:
+                self.pass_over(section, kind, "only sections of type wizard are looked at here, as in Asterisk")
+            return
+        try:
+            if section.template:
+                if first:
+                    check_options(section)
+                    if self.notes is not None:
+                        self.notes.template(section, WIZARD)
+                return
+            expansion = expand(section, self.warnings)
+        except ConfigError as error:
+            self.around.faulty.add(("registration", section.name))
+            if first:
+                self.note_unused(section, WIZARD, "")
+                self.refuse(error)
+            return
+        if first and self.notes is not None:
+            self.notes.wizard(section, expansion.idle)
+        for made in expansion.sections:
+            yield _Object(made, object_type(made), made=True)
+
+    def pass_over(self, section: Section, kind: str, why: str) -> None:
+        self.warnings[f"{section.where}: [{section.name}]: {why}"] = None
+        self.note_unused(section, kind, why)
+
+    def guarded(self, item: _Object, read: Callable[[Values], Account | None]) -> Account | None:
+        """What `read` makes of an object; None when it is refused, and that was noted."""
+        section, kind, made = item
+        values: Values | None = None
+        try:
+            self.check_name(section, kind)
+            values = Values(section, kind, self.warnings, self.refuse)
+            return read(values)
+        except ConfigError as error:
+            self.around.faulty.add((kind, section.name))
+            self.refuse(error)
+            return None
+        finally:
+            # Of a transport it is known at the end whether a registration uses it.
+            if (
+                self.notes is not None
+                and not made
+                and (kind != "transport" or section.name not in self.around.transports)
+            ):
+                self.notes.object(section, kind, {} if values is None else values.idle)
+
+    def check_name(self, section: Section, kind: str) -> None:
         if section.name == EVERY:
-            raise FileFault(f"[{EVERY}]", "stands for all registrations", where=self.text.where(section.line))
-        single = kind in ("global", "system")
-        first = self.lines.setdefault((kind, "" if single else section.name), section.line)
-        if first != section.line:
-            what = f"a second {kind}" if single else f"a second {kind} of this name"
-            raise FileFault(
-                f"[{section.name}]", f"{what}; the first is in line {first}", where=self.text.where(section.line)
+            raise FileFault(f"[{EVERY}]", "stands for all registrations", where=section.where)
+        single = kind in SINGLE
+        key = (kind, "" if single else section.name)
+        first = self.first.setdefault(key, section)
+        if first is section:
+            return
+        near = f"line {first.line}" if first.file == section.file else first.where
+        told = f"a second {kind}; the first is in {near}"
+        if not single:
+            none_left = ", so that none would be left" if kind == "registration" else ""
+            told = (
+                f"a second {kind} of this name; the first is in {near}; Asterisk then discards every {kind}{none_left}"
             )
-        return Values(section, kind, self.text.file, self.text.warnings)
+        if kind in _MATTERS:
+            raise FileFault(f"[{section.name}]", told, where=section.where)
+        self.warnings[f"{section.where}: [{section.name}]: {told}"] = None
 
-    def prepare(self, section: Section, kind: str) -> None:
-        values = self.values(section, kind)
+    # --- objects ---------------------------------------------------------------------------------------------------
+
+    def prepare(self, values: Values) -> None:
+        section, kind = values.section, values.kind
         match kind:
             case "global":
                 self.globals(values)
             case "system":
                 self.system(values)
             case "transport":
-                self.add_transport(section.name, values)
+                self.transport(section.name, values)
             case "auth":
-                self.credentials[section.name] = read_credential(values)
+                uac, uas = self.algorithms
+                self.secret_files |= {
+                    option.file: None for option in section.options if is_hidden(kind, option.name) and option.value
+                }
+                self.around.credentials[section.name] = read_credential(values, uac, uas)
+            case _:
+                values.check(used=True)
+        self.identification.take(section, kind)
 
-    def add_transport(self, name: str, values: Values) -> None:
-        transport = read_transport(values)
-        for other, (earlier, where) in self.transports.items():
-            if earlier == transport:
-                line = where.rpartition(":")[2]
+    def account(self, values: Values) -> Account:
+        account = read_account(values, self.around)
+        self.identification.take(values.section, values.kind)
+        self.written[account.name] = _written(values)
+        return account
+
+    def transport(self, name: str, values: Values) -> None:
+        declared = read_transport(values)
+        made = declared.transport
+        for other, earlier in self.around.transports.items():
+            known = earlier.transport
+            if made is not None and known is not None and (made.protocol, made.local) == (known.protocol, known.local):
+                line = earlier.where.rpartition(":")[2]
                 expected = f"transport {other!r} in line {line} has the same bind and protocol"
                 raise ConfigError("bind", values.text("bind"), expected, where=values.where("bind"))
-        self.transports[name] = _Named(transport, values.where("bind"))
+        self.around.transports[name] = declared
 
     def globals(self, values: Values) -> None:
+        common = self.around.common
+        values.check(used=True)
         if "max_forwards" in values:
-            self.common["max_forwards"] = values.integer("max_forwards")
-            self.probe(values, "max_forwards", max_forwards=self.common["max_forwards"])
+            common["max_forwards"] = values.integer("max_forwards")
+            _probe(values, "max_forwards", max_forwards=common["max_forwards"])
         if values.text("user_agent"):
-            self.user_agent = values.text("user_agent")
-            self.probe(values, "user_agent", user_agent=self.user_agent)
+            common["user_agent"] = values.text("user_agent")
+            _probe(values, "user_agent", user_agent=common["user_agent"])
+        common["keep_alive_interval"] = float(values.integer("keep_alive_interval"))
+        for name in _ALGORITHMS:
+            read_algorithms(values, name)
+
+    def find_algorithms(self) -> None:
+        """The algorithms of auths that name none. They may stand below, so they need a way of their own."""
+        if not any("default_auth_algorithms" in text.lower() for text in self.text.sources.texts.values()):
+            return
+        for section, kind, _ in self.objects(first=False):
+            if kind == "global":
+                values = Values(section, kind, {}, lambda error: None)
+                try:
+                    uac, uas = (read_algorithms(values, name) or DEFAULT_ALGORITHMS for name in _ALGORITHMS)
+                except ConfigError:
+                    return  # It is told when its turn comes.
+                self.algorithms = (uac, uas)
+                return
 
     def system(self, values: Values) -> None:
+        common = self.around.common
+        values.check(used=True)
         if "compact_headers" in values:
-            self.common["compact_headers"] = values.boolean("compact_headers")
-        t1 = values.integer("timer_t1") / 1000 if "timer_t1" in values else 0.5
-        timeout = values.integer("timer_b") / 1000 if "timer_b" in values else TIMER_B
+            common["compact_headers"] = values.boolean("compact_headers")
+        if "disable_rport" in values:
+            common["rport"] = not values.boolean("disable_rport")
+        if not values.boolean("disable_tcp_switch"):
+            expected = "not supported yet (only 'yes' is): a request that is too large for UDP is not sent over TCP"
+            values.refuse(FileFault("disable_tcp_switch", expected, where=values.where("disable_tcp_switch")))
+        t1 = values.integer("timer_t1") / 1000
+        timeout = values.integer("timer_b") / 1000
         if timeout < 64 * t1:
             if "timer_b" in values:
                 values.warn_about(
@@ -167,121 +371,53 @@ class _Builder:
                 )
             timeout = 64 * t1
         try:
-            self.common["timing"] = Timing(t1=t1, timeout=timeout)
+            common["timing"] = Timing(t1=t1, timeout=timeout)
         except ConfigError:
             name = "timer_t1" if "timer_t1" in values and not 0.001 <= t1 <= 50 else "timer_b"
-            raise ConfigError(
-                name,
-                values.text(name),
-                "milliseconds: timer_t1 from 1 to 50000, timer_b to 3600000",
-                where=values.where(name),
-            ) from None
+            expected = "milliseconds: timer_t1 from 1 to 50000, timer_b to 3600000"
+            raise ConfigError(name, values.text(name), expected, where=values.where(name)) from None
 
-    def probe(self, values: Values, name: str, **options: Any) -> None:
-        # What all registrations inherit is checked once, so that the error names the line that is wrong.
-        try:
-            Account("sip:probe@probe.invalid", **options)
-        except ConfigError as error:
-            raise ConfigError(name, values.text(name), error.expected, where=values.where(name)) from None
+    # --- notes -----------------------------------------------------------------------------------------------------
 
-    def account(self, values: Values) -> Account:
-        options = dict(self.common)
-        options["name"] = values.section.name
-        options["user_agent"] = self.user_agent
-        for name in ("server_uri", "client_uri"):
-            if not values.text(name):
-                raise values.missing(name, "a SIP URI")
-            options[_ACCOUNT_OPTIONS[name]] = _bare(values.text(name))
-        for name, kind in OPTIONS["registration"].items():
-            if name in values and name in _ACCOUNT_OPTIONS:
-                if kind is Kind.INTEGER:
-                    options[_ACCOUNT_OPTIONS[name]] = values.integer(name)
-                elif kind is Kind.BOOLEAN:
-                    options[_ACCOUNT_OPTIONS[name]] = values.boolean(name)
-        for name in ("contact_user", "user_agent"):
-            if values.text(name):
-                options[name] = values.text(name)
-        if values.text("contact_header_params"):
-            options["contact_header_parameters"] = ";" + values.text("contact_header_params")
-        supported = [
-            tag for tag in ("path", "outbound") if f"support_{tag}" in values and values.boolean(f"support_{tag}")
-        ]
-        options["supported"] = tuple(supported)
-        if values.text("outbound_proxy"):
-            options["outbound_proxy"] = self.proxies(values)
-        options["credentials"] = self.named_credentials(values)
-        self.check_line(values, bool(options.get("line")))
-        options["transport"] = self.transport(values, options)
-        aor = options.pop("aor")
-        try:
-            return Account(aor, **options)
-        except ConfigError as error:
-            name = _FILE_NAMES.get(error.option, error.option)
-            shown = redact_uri(values.text(name)) if name in values else error.value
-            raise ConfigError(name, shown, error.expected, where=values.where(name)) from None
+    def note_unused(self, section: Section, kind: str, why: str) -> None:
+        if self.notes is not None:
+            self.notes.unused(section, kind, why)
 
-    def check_line(self, values: Values, line: bool) -> None:
-        # Asterisk's rule: the endpoint is what the line identifies, so neither is given without the other.
-        if line and not values.text("endpoint"):
-            raise ConfigError("line", values.text("line"), "needs an endpoint", where=values.where("line"))
-        if values.text("endpoint") and not line:
-            raise ConfigError("endpoint", values.text("endpoint"), "needs line = yes", where=values.where("endpoint"))
-
-    def proxies(self, values: Values) -> tuple[str, ...]:
-        routes = []
-        for item in split_list(values.text("outbound_proxy")):
-            # Without brackets, parameters belong to the URI here; in a Route header they would not.
-            route = item if "<" in item else f"<{item}>"
-            try:
-                uri = parse_name_addr(route).uri
-            except RemoteProtocolError:
-                expected = "a route such as <sip:proxy.example.com\\;lr>"
-                raise ConfigError(
-                    "outbound_proxy", redact_uri(item), expected, where=values.where("outbound_proxy")
-                ) from None
-            if uri.get("lr") is None:
-                values.warn_about("outbound_proxy", "has no \\;lr, so the proxy is asked to route strictly (RFC 2543)")
-            routes.append(route)
-        return tuple(routes)
-
-    def named_credentials(self, values: Values) -> tuple[Credential, ...]:
-        names = [name.strip() for name in values.text("outbound_auth").split(",")]
-        found = []
-        for name in filter(None, names):
-            credential = self.credentials.get(name)
-            if credential is None:
-                hint = nearest(name, list(self.credentials))
-                expected = f"no section [{name}] of type auth{hint}"
-                raise ConfigError("outbound_auth", name, expected, where=values.where("outbound_auth"))
-            found.append(credential)
-        return tuple(found)
-
-    def transport(self, values: Values, options: dict[str, Any]) -> Transport | None:
-        option = "outbound_proxy" if "outbound_proxy" in options else "server_uri"
-        hop = options["outbound_proxy"][0] if option == "outbound_proxy" else f"<{options['registrar']}>"
-        wanted, literal = next_hop(hop, option, values)
-        name = values.text("transport")
-        if name:
-            if name not in self.transports:
-                hint = nearest(name, list(self.transports))
-                expected = f"no section [{name}] of type transport{hint}"
-                raise ConfigError("transport", name, expected, where=values.where("transport"))
-            chosen = self.transports[name].transport
-            if wanted is not None and wanted is not chosen.protocol:
-                values.warn_about(
-                    "transport", f"is {chosen.protocol}, although {option} says transport={wanted.lower()}"
-                )
-            bound = family(chosen)
-            if None not in (literal, bound) and literal != bound:
-                expected = f"binds an IPv{bound} address, and {option} names an IPv{literal} address"
-                raise ConfigError("transport", name, expected, where=values.where("transport"))
-            return chosen
-        # As in Asterisk: the first transport of the right kind. Without any the system chooses, where Asterisk fails.
-        for transport, _ in self.transports.values():
-            if transport.protocol is (wanted or Protocol.UDP) and literal in (None, family(transport)):
-                return transport
-        return None
+    def note_transports(self) -> None:
+        if self.notes is None:
+            return
+        for name, declared in self.around.transports.items():
+            values = declared.values
+            idle = dict(values.idle)
+            if name not in self.around.chosen:
+                later = "" if declared.transport is not None else f", and {declared.protocol} is not supported yet"
+                told = f"no registration uses this transport{later}"
+                idle |= {option.name: told for option in values.section.options}
+            self.notes.object(values.section, values.kind, idle)
 
 
-def _bare(text: str) -> str:
-    return text[1:-1] if text.startswith("<") and text.endswith(">") else text
+def _probe(values: Values, name: str, **options: Any) -> None:
+    # What all registrations inherit is checked once, so that the error names the line that is wrong.
+    try:
+        Account("sip:probe@probe.invalid", **options)
+    except ConfigError as error:
+        raise ConfigError(name, values.text(name), error.expected, where=values.where(name)) from None
+
+
+def _written(values: Values) -> Written:
+    """What an `Account` does not keep. Equal ones are common where nothing but the transport is named."""
+    made_by = (option.value for option in values.section.options if option.name == "@pjsip_wizard")
+    return Written(
+        transport=values.text("transport"),
+        outbound_auth=_names(values.text("outbound_auth")),
+        endpoint=values.text("endpoint"),
+        user_agent=values.text("user_agent"),
+        outbound_proxy=values.text("outbound_proxy"),
+        security_negotiation=values.text("security_negotiation") or "no",
+        security_mechanisms=_names(values.text("security_mechanisms")),
+        wizard=next(made_by, ""),
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in text.split(","))))

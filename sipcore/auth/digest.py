@@ -124,6 +124,9 @@ class DigestSession:
         self._take(choice)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "nc"):
+            # A traceback may show it before it is made, and a repr that raises hides what went wrong.
+            return "<DigestSession, not made yet>"
         return f"<DigestSession realm={self.challenge.realm!r} algorithm={self.algorithm.value} nc={self.nc}>"
 
     @property

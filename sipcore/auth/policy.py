@@ -37,6 +37,9 @@ class AuthPolicy:
     """What is answered at all; MD5 is weak and can be left out here (RFC 8760 section 3)."""
     userhash: bool = True
     """Hide the user name when the server can do without it (RFC 7616 section 3.4.4)."""
+    realm_case: bool = True
+    """Prefer a credential whose realm is equal to one that is equal but for case; otherwise the first of them answers,
+    as in Asterisk."""
     proactive: bool = True
     """Send credentials before being asked, as long as that works (RFC 7616 section 3.6)."""
 
@@ -47,6 +50,7 @@ ASTERISK_POLICY = AuthPolicy(
     qops=("auth",),
     algorithms=(Algorithm.MD5, Algorithm.SHA_256, Algorithm.SHA_512_256),
     userhash=False,
+    realm_case=False,
     proactive=False,
 )
 JSSIP_POLICY = AuthPolicy(
@@ -71,8 +75,8 @@ def choose(
 ) -> tuple[list[Choice], str]:
     """The challenges to answer, one for each realm and kind of header, and in words why the others are not.
 
-    The credential for a realm is the one that names it, exactly rather than but for case, else the first that is for
-    any realm; a credential that cannot do the algorithm does not count.
+    The credential for a realm is the one that names it, exactly rather than but for case (where the policy looks at
+    that), else the first that is for any realm; a credential that cannot do the algorithm does not count.
     """
     chosen: list[Choice] = []
     refused: list[str] = []
@@ -124,6 +128,8 @@ def _consider(challenge: Challenge, credentials: Sequence[Credential], policy: A
     rank = _NO_MATCH
     for credential in credentials:
         match = credential.match(challenge.realm)
+        if match is RealmMatch.EXACT and not policy.realm_case:
+            match = RealmMatch.CASELESS
         if match > rank and credential.supports(algorithm):
             best, rank = credential, match
     if best is None:

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from sipcore.config import Timing, Transport
 from sipcore.exchange.outcome import CONTINUING, Failure, Outcome, Reply
 from sipcore.flows import Flow, FlowUser
+from sipcore.network.nat import advertised
 from sipcore.network.network import Network
 from sipcore.network.pacing import Lane
 from sipcore.network.targets import Target, TargetSearch
@@ -57,6 +58,9 @@ class ExchangeUser(Protocol):
 
     def on_targets_found(self, now: float) -> None:
         """The name is resolved; a connection comes next."""
+
+    def satisfied(self, exchange: Exchange, now: float) -> bool:
+        """Whether nothing has to be sent, now that target, flow and our address are known: the attempt is over."""
 
     def write(self, exchange: Exchange, branch: str, now: float) -> Written:
         """The next request. It is about to be sent."""
@@ -111,7 +115,7 @@ class Exchange(FlowUser):
         self.flow: Flow | None = None
         self.lane: Lane | None = None
         self.contact_address: Address = ("", 0)
-        """Where we can be reached over the flow: what Contact says."""
+        """Where we can be reached over the flow: what Contact says. The host may be a name."""
         self.sent_by = ""
         """What Via says."""
         self.transaction: ClientTransaction | None = None
@@ -222,11 +226,14 @@ class Exchange(FlowUser):
         host = host.partition("%")[0]
         port = flow.local[1]
         if flow.reliable:
-            listener = self.network.listening.get(self.target.transport)
+            listener = self.network.listening.get(self.target.transport.socket)
             if listener is not None:
                 port = listener[1]
-        self.contact_address = (host, port)
+        self.contact_address = host, port = advertised(self.target.transport, (host, port), self.target.remote)
         self.sent_by = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if self.user.satisfied(self, now):
+            self.over = True
+            return
         self.lane = self.network.pacer.lane(flow.id, self.target.remote)
         self.lane.submit(self, refresh=self.refresh, due=self.due, now=now)
 

@@ -24,6 +24,9 @@ from sipcore.values import Address
 
 __all__ = ["Inbound", "StatelessTags", "answer_statelessly"]
 
+EndpointOf = Callable[[Request, Address | None, str | None], tuple[str | None, str | None]]
+"""The endpoint of a request that somebody sent and that came for a registration, and why it could not be told."""
+
 TAG_BYTES: Final = 8
 """64 bits of a To tag; RFC 3261 section 19.3 asks for 32."""
 
@@ -68,7 +71,16 @@ def answer_statelessly(
 class Inbound:
     """What a user agent does with requests. Made by `UserAgent`, which gives it every request and every `respond`."""
 
-    __slots__ = ("_by_contact", "_by_line", "_extensions", "_handles", "_host", "_tags", "_transactions")
+    __slots__ = (
+        "_by_contact",
+        "_by_line",
+        "_endpoint_of",
+        "_extensions",
+        "_handles",
+        "_host",
+        "_tags",
+        "_transactions",
+    )
 
     def __init__(
         self,
@@ -79,11 +91,12 @@ class Inbound:
         timing: Timing | None = None,
         by_line: Callable[[str], str | None] = lambda line: None,
         by_contact: Callable[[Uri], str | None] = lambda uri: None,
+        endpoint_of: EndpointOf = lambda request, source, registration: (None, None),
     ) -> None:
         """`handles` are the methods that the application answers, `extensions` the option tags it understands.
 
-        `by_line` and `by_contact` tell the name of the registration; see `identify`. Raises `LocalProtocolError` when a
-        method or tag is no token.
+        `by_line` and `by_contact` tell the name of the registration; see `identify`. `endpoint_of` tells the endpoint,
+        and what went wrong if something did. Raises `LocalProtocolError` when a method or tag is no token.
         """
         slots.methods(tuple(handles))
         slots.option_tags(tuple(extensions))
@@ -92,6 +105,7 @@ class Inbound:
         self._extensions = tuple(dict.fromkeys(tag.lower() for tag in extensions))
         self._by_line = by_line
         self._by_contact = by_contact
+        self._endpoint_of = endpoint_of
         self._tags = StatelessTags(host.random)
         self._transactions = ServerTransactions(host, timing)
 
@@ -176,4 +190,11 @@ class Inbound:
 
     def _hand_over(self, flow: Flow, request: Request, data: bytes, source: Address | None) -> None:
         name = identify(request, self._by_line, self._by_contact)
-        self._host.put(InboundRequest(request=request, data=data, flow=flow.id, source=source, registration=name))
+        endpoint, failure = self._endpoint_of(request, source, name)
+        if failure is not None:
+            self._host.drop(f"the endpoint of a request is not known: identify failed with {failure}", flow.id, source)
+        self._host.put(
+            InboundRequest(
+                request=request, data=data, flow=flow.id, source=source, registration=name, endpoint=endpoint
+            )
+        )

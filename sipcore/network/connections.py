@@ -1,7 +1,8 @@
 """Flows towards targets: opened when needed, shared by all who go the same way.
 
 UDP has one unconnected socket for each local address (and, when the system chooses the address, for each family). A
-connection is shared by (transport, remote, server name). An accepted connection is never used for own requests.
+connection is shared by (transport, remote, server name). Transports that differ only in what is written share, too.
+An accepted connection is never used for own requests.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Connections:
         ipv6 = ":" in remote[0]
         # Equal keys, equal flows: the tuples of both kinds cannot be equal, their lengths differ.
         key: tuple[object, ...]
-        key = (transport, remote, server_name) if transport.protocol.reliable else (transport, ipv6)
+        key = (transport.socket, remote, server_name) if transport.protocol.reliable else (transport.socket, ipv6)
         flow = self._by_key.get(key)
         if flow is None:
             if transport.protocol.reliable:
@@ -60,7 +61,12 @@ class Connections:
 
     def _open(self, key: object, target: Target, local: Address | None, remote: Address | None, until: float) -> Flow:
         flow = self._host.open_flow(
-            target.transport.protocol, local=local, remote=remote, server_name=target.server_name, until=until
+            target.transport.protocol,
+            local=local,
+            remote=remote,
+            server_name=target.server_name,
+            options=target.transport.options,
+            until=until,
         )
         flow.key = key
         self._by_key[key] = flow

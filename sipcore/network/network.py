@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sipcore.config import Transport
 from sipcore.flows import Flow, FlowHost
 from sipcore.network.connections import Connections
 from sipcore.network.idle import IdleConnections
@@ -26,8 +25,8 @@ class Network:
         self.pacer = Pacer()
         self.transactions = ClientTransactions(host)
         self.idle = IdleConnections(host, self.connections, self.pacer, self.transactions)
-        self.listening: dict[Transport, Address] = {}
-        """Where the listener of a transport really is."""
+        self.listening: dict[tuple[object, ...], Address] = {}
+        """Where the listener of a transport really is, by the transport's `socket`."""
 
     def flow_ended(self, flow: Flow, error: str, now: float) -> None:
         """Tell everybody who has a request on the flow, or was about to send one."""

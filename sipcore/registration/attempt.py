@@ -18,6 +18,7 @@ from sipcore.network.targets import literal_target
 from sipcore.registration import redirect, too_brief
 from sipcore.registration.binding import Grant, read_grant
 from sipcore.registration.classify import Authentication, Context, classify
+from sipcore.registration.kinds import challenge_kind, request_kind
 from sipcore.registration.request import distinct_contacts, write_register
 from sipcore.registration.table import Trigger
 from sipcore.syntax.message import Response
@@ -105,6 +106,14 @@ class Attempt:
         if registration.home is not None and registration.exchange is not None:
             registration.exchange.prefer(registration.home)
 
+    def satisfied(self, exchange: Exchange, now: float) -> bool:
+        """Whether the binding of an earlier process is what this attempt would make; then it is taken over."""
+        registration = self.registration
+        if registration.resume_at is None:
+            return False
+        assert exchange.flow is not None
+        return not self.removal and registration.resume(exchange, exchange.flow, now)
+
     def on_sent(self, now: float) -> None:
         """A request left."""
         self.registration.step(Trigger.SENT)
@@ -117,6 +126,12 @@ class Attempt:
         if exchange.requests == 0:
             registration.started_at = now
         registration.sending(exchange, flow)
+        registration.host.on_register_sent(
+            registration.name,
+            request_kind(
+                removal=self.removal, answering=self._answering, standing=registration.expires_at is not None
+            ),
+        )
         random = registration.host.network.host.random
         request_uri = self.request_uri
         if self._answering:
@@ -168,11 +183,17 @@ class Attempt:
 
     def judge(self, exchange: Exchange, reply: Reply, now: float) -> Outcome:
         """What a reply means, by the profile's tables."""
+        outcome = self._judge(exchange, reply, now)
+        registration = self.registration
+        registration.host.on_register_answered(registration.name, reply, outcome, now - exchange.sent_at)
+        return outcome
+
+    def _judge(self, exchange: Exchange, reply: Reply, now: float) -> Outcome:
         response = reply.response
         if response is None:
             if exchange.requests and not self.removal:
                 # Whatever comes next, from another connection it has another Contact.
-                self.registration.doubt(now)
+                self.registration.doubt(self.asked, now)
             context = Context(
                 self.registration.account.profile,
                 self.removal,
@@ -240,6 +261,8 @@ class Attempt:
         raised = redirects = 0
         if code == 401 or code == 407:
             verdict = self._read_challenges(response)
+            kind = challenge_kind(verdict, credentials_sent=self.credentials_sent)
+            registration.host.on_challenge(registration.name, kind)
         elif code == 423:
             raised = too_brief.raised_expires(
                 account.profile.too_brief,

@@ -74,6 +74,7 @@ def _succeeded(
             registration.account.profile.refresh, outcome.grant, registration.random, elapsed=now - exchange.sent_at
         )
         registration.plan(now if again else now + delay, now)
+    registration.host.note(registration)
     registration.put(
         Registered(
             name=registration.name,
@@ -106,6 +107,7 @@ def _removed(registration: Registration, attempt: Attempt, reply: Reply, now: fl
         registration.plan(now, now)
     else:
         registration.rest()
+    registration.host.note(registration)
     registration.settle_down(cause, now)
     if attempt.everything and registration.replaced:
         registration.host.emptied(registration, now)
@@ -135,7 +137,8 @@ def _failed(
         registration.forget_binding()
         registration.others = others
         registration.listed_at = now
-        registration.doubt(now)
+        registration.doubt(attempt.asked, now)
+        registration.host.note(registration)
     if attempt.removal:
         _removal_failed(registration, cause, kind, reply, previous, now)
         return

@@ -18,6 +18,7 @@ Conflicts, and how they are settled:
 from __future__ import annotations
 
 from random import Random
+from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
 from sipcore.auth.client import ClientAuth
@@ -30,6 +31,7 @@ from sipcore.profiles import MIN_ATTEMPT_GAP, Backoff
 from sipcore.registration.attempt import Attempt
 from sipcore.registration.binding import Listed
 from sipcore.registration.conclusion import conclude
+from sipcore.registration.kinds import ChallengeKind, RequestKind
 from sipcore.registration.request import (
     Texts,
     address_of_record,
@@ -43,7 +45,10 @@ from sipcore.registration.view import view
 from sipcore.syntax.uri import Uri
 from sipcore.values import Address, Cause, OutcomeClass, Phase, Protocol, State, backoff
 
-__all__ = ["Registration", "RegistrationHost"]
+if TYPE_CHECKING:
+    from sipcore.registration.memory import Kept
+
+__all__ = ["MAX_UNCONFIRMED", "Registration", "RegistrationHost"]
 
 MAX_CSEQ = 2**31 - 1
 """RFC 3261 section 8.1.1.5: below 2**31."""
@@ -75,6 +80,9 @@ class RegistrationHost(Interface):
     def left_flow(self, flow: int, name: str) -> None:
         """The registration's binding is no longer bound to a flow."""
 
+    def keep_alive(self, flow: int, interval: float | None) -> None:
+        """The registration's binding is on that flow, and wants a keep-alive after so many seconds; or none."""
+
     def emptied(self, registration: Registration, now: float) -> None:
         """A registration whose name another has removed all bindings of its address of record."""
 
@@ -83,6 +91,18 @@ class RegistrationHost(Interface):
 
     def succeeded(self, registration: Registration, now: float) -> None:
         """A binding stands."""
+
+    def on_register_sent(self, name: str, kind: RequestKind) -> None:
+        """A REGISTER leaves."""
+
+    def on_register_answered(self, name: str, reply: Reply, outcome: Outcome, seconds: float) -> None:
+        """It was answered, or was not."""
+
+    def on_challenge(self, name: str, kind: ChallengeKind) -> None:
+        """The answer was a challenge."""
+
+    def note(self, registration: Registration) -> None:
+        """Something may have changed that has to survive the process; what comes next depends on its being stored."""
 
 
 _NO_OTHERS: tuple[Listed, ...] = ()
@@ -115,6 +135,7 @@ class Registration:
         "flow_losses",
         "home",
         "host",
+        "kept",
         "line",
         "listed_at",
         "others",
@@ -124,6 +145,7 @@ class Registration:
         "removals_failed",
         "remove_first",
         "replaced",
+        "resume_at",
         "retries",
         "same_class",
         "server",
@@ -206,6 +228,10 @@ class Registration:
         self.everything = False
         self.again = False
         """What is in flight says something that is out of date: register again when it has ended."""
+        self.kept: Kept | None = None
+        """What was said to be remembered last, or is stored since an earlier run; None when nothing is."""
+        self.resume_at: float | None = None
+        """When the binding that an earlier run made wants its refresh, if it still is as it would be made now."""
         self.due: float | None = None
         self.due_key = 0
 
@@ -225,7 +251,10 @@ class Registration:
         """User, host and port of the Contact as it was last sent; empty before that."""
         end = len(self.contact)
         # The first of these ends what comes after "<sip:".
-        return self.contact[5 : min(self.contact.find(mark, 5) % (end + 1) for mark in ";>")] if end else ""
+        key = self.contact[5 : min(self.contact.find(mark, 5) % (end + 1) for mark in ";>")] if end else ""
+        user, at, host = key.rpartition("@")
+        # The case of a host name, which an external one is, means nothing (RFC 3261 section 19.1.4).
+        return f"{user}{at}{host.lower()}"
 
     def same_contact(self, other: Registration) -> bool:
         """True when both are the same Contact of the same address of record: to a registrar, one binding."""
@@ -301,6 +330,7 @@ class Registration:
         one."""
         self._leave_flow()
         self.replaced = True
+        self.host.note(self)
 
     def supersede(self, now: float) -> None:
         """The successor made the same binding at the same server: there is nothing of ours to remove."""
@@ -321,12 +351,18 @@ class Registration:
         if account.expires != old.expires:
             self.expires = account.expires or 0
         self.contact_address = None
+        if self.flow is not None:
+            self.host.keep_alive(self.flow, account.keep_alive_interval)
         if account.line != bool(self.line):
             self.line = self.host.line_token(self)
         credentials = account.credentials != old.credentials
         if credentials:
             self.auth.forget()
             self.proven = False
+        if self.kept is not None:
+            # The record says something of the account, too, and its name is where it stands.
+            self.kept = self.kept._replace(cseq=-1)
+            self.host.note(self)
         same = same_on_the_wire(old, account)
         if self.exchange is not None:
             # Also when nothing is wanted yet: whoever revives it registers it in the next moment.
@@ -347,13 +383,16 @@ class Registration:
         self.replaced = False
         self.everything = False
         self.change(account, now)
+        self.host.note(self)
 
     def network_changed(self, now: float) -> None:
         """The host's addresses changed, or it slept: the Contact may be wrong, so register again, once."""
         self.contact_address = None
         if self.phase is Phase.EXCHANGING:
             # What is in flight may be answered to the address that is gone.
-            self.doubt(now)
+            assert self.exchange is not None
+            assert isinstance(self.exchange.user, Attempt)
+            self.doubt(self.exchange.user.asked, now)
         if self.wanted is Wanted.UP:
             if self.exchange is None:
                 self.plan(now, now)
@@ -392,14 +431,40 @@ class Registration:
         self.state = State.REGISTERED
         self._arm()
 
+    def resume(self, exchange: Exchange, flow: Flow, now: float) -> bool:
+        """Take over the binding of an earlier process if over this flow the very same would be made; True if so.
+
+        Only over UDP: a connection ended with its process, and whoever is called over it is not reached. Only towards
+        the server that has the binding, and until the moment at which that process would have refreshed it.
+        """
+        when, self.resume_at = self.resume_at, None
+        contact = contact_value(
+            self.account, self.contact_user, exchange.contact_address, reliable=flow.reliable, line=self.line
+        )
+        same = contact == self.bound and exchange.remote == self.home
+        if when is None or when <= now or flow.reliable or not same or self.again:
+            return False
+        self.exchange = None
+        self.contact, self.contact_address = contact, exchange.contact_address
+        self.host.contact_changed()
+        self.server, self.transport = exchange.remote, flow.protocol
+        self.use_flow(exchange)
+        self.plan(when, now)
+        self.cause = Cause(detail="resumed: an earlier process made the binding, and it is the one that we would make")
+        self.put(StatusChanged(status=view(self), previous=self.state))
+        self.host.succeeded(self, now)
+        return True
+
     def abandon(self, now: float) -> None:
         """Leave the binding to the registrar: it is not removed, and nothing more is sent."""
         if self.exchange is not None:
             self.exchange.cancel(now)
             self.exchange = None
+        left = self.expires_at is not None
         self.forget_binding()
         self.everything = False
-        self.rest()
+        self.wanted = Wanted.GONE
+        self.stop(now, detail="ended, and the binding is left as it is" if left else "removed")
 
     # --- deadline --------------------------------------------------------------------------------------------------
 
@@ -520,6 +585,7 @@ class Registration:
             self.contact = contact_value(
                 self.account, self.contact_user, exchange.contact_address, reliable=flow.reliable, line=self.line
             )
+        self.host.note(self)
 
     def renew_tag(self) -> None:
         """Another From tag, for the profiles whose tag does not live as long as the Call-ID."""
@@ -547,21 +613,26 @@ class Registration:
         """Tell the application."""
         self.host.network.host.put(event)
 
-    def doubt(self, now: float) -> None:
-        """The REGISTER that was just sent may have made a binding, whatever came of it."""
-        self.suspect(self.contact, now)
+    def doubt(self, asked: int, now: float) -> None:
+        """The REGISTER that was just sent, and asked for so many seconds, may have made a binding, whatever came of
+        it."""
+        self.suspect(self.contact, now, asked)
 
-    def suspect(self, contact: str, now: float) -> None:
-        """The registrar may hold that Contact, for as long as is asked for."""
-        known = tuple(item for item in self.unconfirmed_at(now) if item != contact)
-        self.unconfirmed = (*known, contact)[-MAX_UNCONFIRMED:]
-        self.unconfirmed_until = now + self.expires
+    def suspect(self, contact: str, now: float, lifetime: int | None = None) -> None:
+        """The registrar may hold that Contact, for so many seconds; None is what is asked for now."""
+        until = now + (self.expires if lifetime is None else lifetime)
+        known = self.unconfirmed_at(now)
+        if known:
+            until = max(until, self.unconfirmed_until)
+        self.unconfirmed = (*(item for item in known if item != contact), contact)[-MAX_UNCONFIRMED:]
+        self.unconfirmed_until = until
 
     def _lapse(self, now: float) -> None:
         """The binding's time is over."""
         unconfirmed = self.unconfirmed
         self.forget_binding()
         self.unconfirmed = unconfirmed
+        self.host.note(self)
         self.failures_while_bound = self.failures
         if self.wanted is Wanted.GONE and self.exchange is None:
             self.stop(now)
@@ -583,7 +654,7 @@ class Registration:
         self.put(Unregistered(name=self.name, cause=cause))
         self.put(StatusChanged(status=view(self), previous=previous))
 
-    def stop(self, now: float, previous: State | None = None) -> None:
+    def stop(self, now: float, previous: State | None = None, *, detail: str = "removed") -> None:
         """Nothing is left to do, for good."""
         previous = previous or self.state
         self.rest()
@@ -592,7 +663,7 @@ class Registration:
         self._arm()
         self.stopped = True
         if self.cause is None or self.cause.kind in (None, OutcomeClass.SUCCESS, OutcomeClass.REMOVED):
-            self.cause = Cause(detail="removed")
+            self.cause = Cause(detail=detail)
         self.enter(State.STOPPED, now)
         self.put(StatusChanged(status=view(self), previous=previous))
         self.host.stopped(self, now)
@@ -625,6 +696,7 @@ class Registration:
             self.flow = flow.id
         if flow.reliable:
             flow.users.add(self.name)
+            self.host.keep_alive(flow.id, self.account.keep_alive_interval)
 
     def _leave_flow(self) -> None:
         flow, self.flow = self.flow, None

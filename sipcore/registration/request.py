@@ -7,13 +7,14 @@ string. All values were checked when the `Account` was made, so nothing needs to
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from sipcore.config import Account
+from sipcore.config import Account, Transport
 from sipcore.exchange.exchange import Step
 from sipcore.network.targets import literal_target
 from sipcore.syntax.addresses import NameAddr, parse_name_addr
 from sipcore.syntax.uri import Uri
-from sipcore.values import Address
+from sipcore.values import NO_OPTIONS, Address
 
 __all__ = ["Texts", "address_of_record", "contact_value", "distinct_contacts", "same_on_the_wire", "write_register"]
 
@@ -21,7 +22,7 @@ __all__ = ["Texts", "address_of_record", "contact_value", "distinct_contacts", "
 class Texts:
     """What the requests of an account do not change; accounts that differ in none of it share one object."""
 
-    __slots__ = ("allow", "hop", "names", "request_uri", "routes", "tail")
+    __slots__ = ("allow", "hop", "names", "request_uri", "routes", "rport", "tail")
 
     def __init__(self, account: Account, allowed: str) -> None:
         uri = Uri.parse(account.registrar or "")
@@ -43,6 +44,7 @@ class Texts:
         allow = allowed if account.allow is None else ", ".join(account.allow)
         self.allow = f"Allow: {allow}\r\n" if allow else ""
         self.names = _COMPACT if account.compact_headers else _LONG
+        self.rport = ";rport" if account.rport else ""
         self.tail = _tail(account)
 
     @staticmethod
@@ -58,6 +60,7 @@ class Texts:
             account.max_forwards,
             account.user_agent,
             account.compact_headers,
+            account.rport,
             account.extra_headers,
         )
 
@@ -86,7 +89,7 @@ def write_register(
     via, from_, to, call, contact, length = texts.names
     return (
         f"REGISTER {request_uri} SIP/2.0\r\n"
-        f"{via}: SIP/2.0/{protocol} {sent_by};rport;branch={branch}\r\n"
+        f"{via}: SIP/2.0/{protocol} {sent_by}{texts.rport};branch={branch}\r\n"
         f"{texts.routes}"
         f"{from_}: {from_value}\r\n"
         f"{to}: {aor}\r\n"
@@ -137,15 +140,23 @@ def distinct_contacts(values: Sequence[str]) -> list[str]:
 
 def same_on_the_wire(one: Account, other: Account) -> bool:
     """True when both accounts lead to the same requests."""
-    slots = Account.__slots__
-    return all(getattr(one, slot) == getattr(other, slot) for slot in slots if slot not in _LIVE_OPTIONS)
+    slots = [slot for slot in Account.__slots__ if slot not in _LIVE_OPTIONS]
+    return all(getattr(one, slot) == getattr(other, slot) for slot in slots) and _without_options(
+        one.transport
+    ) == _without_options(other.transport)
 
 
 _LIVE_OPTIONS = frozenset(
     "name profile max_retries retry_interval forbidden_retry_interval fatal_retry_interval max_random_initial_delay "
-    "auth_rejection_permanent give_up redirects timing any_source password username credentials".split()
+    "auth_rejection_permanent give_up redirects timing any_source keep_alive_interval password username credentials "
+    "transport".split()
 )
-"""Options that change no request: they apply at once, and nothing is sent because of them."""
+"""Options that change no request: they apply at once, and nothing is sent because of them. Of the transport that is
+true of the socket's options alone."""
+
+
+def _without_options(transport: Transport | None) -> Transport | None:
+    return None if transport is None else replace(transport, options=NO_OPTIONS)
 
 
 # Via, From, To, Call-ID, Contact and Content-Length, as they are named (RFC 3261 section 7.3.3).

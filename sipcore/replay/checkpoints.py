@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from random import Random
 
 from sipcore.agent import UserAgent
-from sipcore.errors import ReplayError
 from sipcore.replay.document import Part, document
 from sipcore.replay.images import capture
 from sipcore.replay.labels import Secrets
@@ -31,6 +30,4 @@ def restore(text: str | Iterable[str], *, random: Random, secrets: Secrets | Non
     the original by label or registration name; without one the agent answers challenges wrongly.
     """
     recording = read(text.splitlines(keepends=True) if isinstance(text, str) else text)
-    if not recording.segments:
-        raise ReplayError("there is no segment in it, so nothing to restore")
     return recording.segments[0].restore(random=random, secrets=secrets)

@@ -22,7 +22,7 @@ from sipcore.auth.credentials import Credential
 from sipcore.auth.digest import DigestSession
 from sipcore.auth.hashing import Algorithm
 from sipcore.auth.policy import AuthPolicy, Order
-from sipcore.commands import CloseFlow, CloseListener, Command, Listen, OpenFlow, Record, Resolve, Transmit
+from sipcore.commands import CloseFlow, CloseListener, Command, Listen, OpenFlow, Record, Remember, Resolve, Transmit
 from sipcore.config import Account, Timing, Transport
 from sipcore.endpoint import Listener
 from sipcore.errors import LimitExceeded, RemoteProtocolError
@@ -41,7 +41,7 @@ from sipcore.events import (
 )
 from sipcore.exchange.exchange import Exchange
 from sipcore.exchange.exchange import Step as Hop
-from sipcore.flows import Flow
+from sipcore.flows import Flow, Pinger
 from sipcore.inbound.inbound import Inbound, StatelessTags
 from sipcore.network.connections import Connections
 from sipcore.network.idle import IdleConnections
@@ -66,6 +66,7 @@ from sipcore.profiles import (
 from sipcore.registration.attempt import Attempt
 from sipcore.registration.binding import Grant, Listed
 from sipcore.registration.machine import Registration
+from sipcore.registration.memory import Kept
 from sipcore.registration.request import Texts
 from sipcore.registration.table import Wanted
 from sipcore.syntax.framing import StreamFramer
@@ -84,6 +85,7 @@ from sipcore.values import (
     Phase,
     Protocol,
     RecordKind,
+    SocketOptions,
     State,
     Status,
 )
@@ -119,9 +121,10 @@ MACHINES: Final[dict[type, dict[str, Any]]] = {
         "_former": dict[str, list[Registration]],
         "_lines": dict[str, Registration],
         "_texts": dict[object, Texts],
-        "_listeners": dict[Transport, Listener],
+        "_listeners": dict[_Key, Listener],
         "_by_contact": dict[str, str | None] | None,
         "_snapshot": dict[str, tuple[Mapping[str, object], float, float]],
+        "_remembers": bool,
         "_closing": bool,
         "network": Network,
         "inbound": Inbound,
@@ -141,12 +144,15 @@ MACHINES: Final[dict[type, dict[str, Any]]] = {
         "listener": int | None,
         "local": Address | None,
         "open": bool,
+        "pinger": Pinger | None,
         "protocol": Protocol,
         "reliable": bool,
         "remote": Address | None,
+        "sent_at": float,
         "users": set[str],
         "waiting": list[Exchange],
     },
+    Pinger: {**_Timed, "flow": Flow},
     StreamFramer: {
         "_accepted": bool,
         "_buffer": bytearray,
@@ -180,6 +186,7 @@ MACHINES: Final[dict[type, dict[str, Any]]] = {
         "flow_losses": int,
         "home": Address | None,
         "host": UserAgent,
+        "kept": Kept | None,
         "line": str,
         "listed_at": float,
         "others": tuple[Listed, ...],
@@ -189,6 +196,7 @@ MACHINES: Final[dict[type, dict[str, Any]]] = {
         "removals_failed": int,
         "remove_first": bool,
         "replaced": bool,
+        "resume_at": float | None,
         "retries": int,
         "same_class": int,
         "server": Address | None,
@@ -211,6 +219,7 @@ MACHINES: Final[dict[type, dict[str, Any]]] = {
         "names": tuple[str, ...],
         "request_uri": str,
         "routes": str,
+        "rport": str,
         "tail": str,
     },
     ClientAuth: {"_reuse_failures": int, "_sessions": tuple[DigestSession, ...]},
@@ -270,7 +279,7 @@ MACHINES: Final[dict[type, dict[str, Any]]] = {
         "connections": Connections,
         "host": UserAgent,
         "idle": IdleConnections,
-        "listening": dict[Transport, Address],
+        "listening": dict[_Key, Address],
         "pacer": Pacer,
         "resolver": Resolver,
         "transactions": ClientTransactions,
@@ -394,12 +403,13 @@ STEADY: Final[dict[type, frozenset[str]]] = {
 from the one before where none of those has. The tests compare with images that were taken from nothing."""
 
 REBUILT: Final[dict[type, frozenset[str]]] = {
-    UserAgent: frozenset({"random"}),
+    # The application's own, as the random numbers are: what it said is noted.
+    UserAgent: frozenset({"random", "identify"}),
     # All that is due says so itself; what lies dead in the heap has no effect.
     Timers: frozenset({"_heap", "_dead"}),
     # Hashes of the password.
     DigestSession: frozenset({"_ha1", "_key"}),
-    Inbound: frozenset({"_by_contact", "_by_line"}),
+    Inbound: frozenset({"_by_contact", "_by_line", "_endpoint_of"}),
     # Its keys are addresses in memory.
     ServerTransactions: frozenset({"_open"}),
 }
@@ -412,8 +422,8 @@ VALUES: Final[dict[str, type]] = {
     cls.__name__: cls
     for cls in (
         *(Account, Timing, Transport, Credential, Challenge, AuthPolicy, Uri, CSeq, Target, Listed, Grant, Record),
-        *(Cause, Binding, Status),
-        *(Resolve, Listen, CloseListener, OpenFlow, Transmit, CloseFlow),
+        *(Cause, Binding, SocketOptions, Status),
+        *(Resolve, Listen, CloseListener, OpenFlow, Transmit, CloseFlow, Remember, Kept),
         *(FlowLost, InboundRequest, InboundResponse, ListenFailed, Listening, MessageDropped),
         *(Registered, Rejected, StatusChanged, Unregistered),
         *(ShareLead, FixedLead, JsSipLead, Backoff, Doubling, Counted, Give),

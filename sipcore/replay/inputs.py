@@ -22,6 +22,7 @@ INPUTS: Final[Mapping[str, Parameters]] = {
     "remove": Parameters(("name",)),
     "reload": Parameters(("accounts",)),
     "close": Parameters((), ("unregister",)),
+    "remove_orphans": Parameters(),
     "respond": Parameters(("request", "status", "reason"), ("headers", "body")),
     "send_raw": Parameters(("flow", "data", "remote")),
     "resolved": Parameters(("query", "records")),

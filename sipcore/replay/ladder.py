@@ -121,6 +121,7 @@ def _row(row: Scene, columns: dict[str, int], places: Sequence[int], stamp: str)
 
 
 def _write(line: list[str], place: int, text: str) -> None:
+    line.extend(" " * (place - len(line)))
     # A wide character takes the place of two, one that combines none.
     line[place : place + _cells(text)] = text
 

@@ -4,7 +4,8 @@ In it stand, in the order in which they happened:
 
 * for each input its name, `now`, and as many values as `inputs.INPUTS` says that it takes;
 * behind it each random number that it drew: the number of bits and the integer, or one float;
-* a `Proof` for each masked `rspauth` in what it received, and `Raised` when it failed;
+* a `Proof` for each masked `rspauth` in what it received, an `Endpoint` for each request of which `identify` was
+  asked, and `Raised` when it failed;
 * each output when it was fetched; of the most frequent ones the class's name and the values.
 
 Nothing is wrapped into an object of its own where that can be helped: what lives longer than a moment is visited by
@@ -16,15 +17,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sipcore.commands import Command, Transmit
 from sipcore.events import Event, Registered, StatusChanged
 from sipcore.replay.inputs import INPUTS
-from sipcore.replay.steps import NOTHING, Draw, Step
+from sipcore.replay.steps import NOTHING, Draw, Named, Step
 from sipcore.values import Binding, Cause, Status
 
-__all__ = ["Entry", "Proof", "Raised", "drawn", "note_event", "steps"]
+__all__ = ["Endpoint", "Entry", "Proof", "Raised", "drawn", "note_event", "steps"]
 
 Entry = Any
 """One place of the list."""
@@ -37,6 +38,15 @@ class Proof:
 
     def __init__(self, right: bool) -> None:
         self.word = "right" if right else "wrong"
+
+
+class Endpoint:
+    """What `identify` said of a request."""
+
+    __slots__ = ("named",)
+
+    def __init__(self, named: Named) -> None:
+        self.named = named
 
 
 class Raised:
@@ -89,8 +99,9 @@ def steps(log: Sequence[Entry], number: int, now: float) -> Iterator[Step]:
             end = middle + len(named)
             moment = log[position + 1]
             keywords = dict(zip(named, log[middle:end], strict=True)) if named else NOTHING
-            position, draws, error, proofs = _effects(log, end)
-            yield Step(number, moment, item, tuple(log[start:middle]), keywords, None, draws, error, proofs)
+            arguments = tuple(log[start:middle])
+            position, effects = _effects(log, end)
+            yield Step(number, moment, item, arguments, keywords, None, *effects)
             now = max(now, moment)
         else:
             position, output = _output(log, position)
@@ -128,15 +139,25 @@ def _status_changed(log: Sequence[Entry], position: int) -> tuple[int, StatusCha
     return position, StatusChanged(status=Status(**values, cause=cause, bindings=tuple(bindings)), previous=previous)
 
 
+class _Effects(NamedTuple):
+    """The last fields of a `Step`."""
+
+    random: tuple[Draw, ...]
+    error: str | None
+    proofs: tuple[str, ...]
+    endpoints: tuple[Named, ...]
+
+
 def _named(names: tuple[str, ...], log: Sequence[Entry], position: int) -> tuple[dict[str, Any], int]:
     end = position + len(names)
     return dict(zip(names, log[position:end], strict=True)), end
 
 
-def _effects(log: Sequence[Entry], position: int) -> tuple[int, tuple[Draw, ...], str | None, tuple[str, ...]]:
+def _effects(log: Sequence[Entry], position: int) -> tuple[int, _Effects]:
     """What stands behind an input, and where the next entry is."""
     drew: list[int | float] = []
     proofs: list[str] = []
+    endpoints: list[Named] = []
     error: str | None = None
     while position < len(log):
         item = log[position]
@@ -144,12 +165,14 @@ def _effects(log: Sequence[Entry], position: int) -> tuple[int, tuple[Draw, ...]
             drew.append(item)
         elif isinstance(item, Proof):
             proofs.append(item.word)
+        elif isinstance(item, Endpoint):
+            endpoints.append(item.named)
         elif isinstance(item, Raised):
             error = item.text
         else:
             break
         position += 1
-    return position, drawn(drew), error, tuple(proofs)
+    return position, _Effects(drawn(drew), error, tuple(proofs), tuple(endpoints))
 
 
 def drawn(values: list[int | float]) -> tuple[Draw, ...]:

@@ -29,7 +29,7 @@ from sipcore.replay.proof import HEADERS, expected, given
 from sipcore.replay.reading import PART_NAMES, Reader, restored
 from sipcore.replay.recording import Recording, Segment, step_of
 from sipcore.replay.shapes import Json
-from sipcore.replay.steps import Draw, Step
+from sipcore.replay.steps import Draw, Named, Step
 from sipcore.replay.writing import Writer
 from sipcore.syntax.grammar import visible
 from sipcore.syntax.message import Request, Response, parse_message
@@ -68,7 +68,7 @@ class Difference(NamedTuple):
     def __str__(self) -> str:
         """Safe to print; `recorded` and `replayed` themselves are as the peer wrote them, but masked."""
         where = "at the end" if self.step is None else f"step {self.step.number} ({self.step.name} at {self.step.now})"
-        text = [f"{where}: the {self.kind} differs{f' ({self.note})' if self.note else ''}"]
+        text = [visible(f"{where}: the {self.kind} differs{f' ({self.note})' if self.note else ''}", MAX_LINE)]
         for one, other in self.lines:
             text += [f"  recorded: {_shown(one)}", f"  replayed: {_shown(other)}"]
         return "\n".join(text)
@@ -173,6 +173,7 @@ class _Player:
         ]
         self._dice.load(step.random)
         self._agent.proofs = list(step.proofs)
+        self._agent.endpoints = list(step.endpoints)
         error: str | None = None
         try:
             getattr(self._agent, step.name)(*arguments, **step.keywords, now=step.now)
@@ -243,13 +244,15 @@ class _Player:
 
 
 class _PlayedAgent(UserAgent):
-    """An agent that is told which proofs were right, and that is not due for ever."""
+    """An agent that is told which proofs were right and what `identify` said, and that is not due for ever."""
 
     proofs: list[str]
+    endpoints: list[Named]
 
     def begin(self) -> None:
         """Take the place of the restored agent's timers."""
         self.proofs = []
+        self.endpoints = []
         timers = _BoundedTimers()
         timers._heap, timers._key, timers._dead = self.timers._heap, self.timers._key, self.timers._dead
         self.timers = timers
@@ -266,6 +269,10 @@ class _PlayedAgent(UserAgent):
         assert isinstance(timers, _BoundedTimers)
         timers.left = 4 * len(timers) + MAX_DUE
         super().handle_deadline(now=now)
+
+    def identified(self, request: Request, source: Address | None, registration: str | None) -> Named:
+        """See `UserAgent`."""
+        return self.endpoints.pop(0) if self.endpoints else (None, None)
 
     def on_response(self, flow: Flow, response: Response, data: bytes, source: Address | None, now: float) -> None:
         """See `UserAgent`."""

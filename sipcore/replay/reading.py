@@ -155,6 +155,7 @@ class Reader:
     def _rebuild(self, agent: UserAgent, random: Random) -> None:
         """What `classes.REBUILT` lists."""
         agent.random = random
+        agent.identify = None
         due: list[tuple[float, int, Any]] = []
         for machine in self._machines.values():
             if isinstance(machine, DigestSession):
@@ -164,6 +165,7 @@ class Reader:
                 machine._open = {id(item.request): item for item in waiting}
             elif isinstance(machine, Inbound):
                 machine._by_line, machine._by_contact = agent._name_of_line, agent._name_of_contact
+                machine._endpoint_of = agent.identified
             elif isinstance(machine, Timers):
                 machine._heap, machine._dead = [], 0
             if PLANS[UserAgent if machine is agent else type(machine)].due is not None:

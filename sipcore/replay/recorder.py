@@ -17,14 +17,15 @@ from sipcore.agent import Snapshot, UserAgent
 from sipcore.commands import Command, Record, Transmit
 from sipcore.config import Account
 from sipcore.errors import ReplayError
-from sipcore.events import Event, InboundRequest
+from sipcore.events import Event, Identify, InboundRequest
 from sipcore.flows import Flow
 from sipcore.replay.document import Ending, Part, document
 from sipcore.replay.images import capture
-from sipcore.replay.log import Entry, Proof, Raised, note_event
+from sipcore.replay.log import Endpoint, Entry, Proof, Raised, note_event
 from sipcore.replay.proof import HEADERS, expected, given
 from sipcore.replay.sink import Sink
-from sipcore.syntax.message import Response
+from sipcore.replay.steps import Named
+from sipcore.syntax.message import Request, Response
 from sipcore.values import Address
 
 __all__ = ["RecordingAgent", "RingStatus"]
@@ -94,6 +95,8 @@ class RecordingAgent(UserAgent):
         snapshot: Mapping[str, Mapping[str, object]] | None = None,
         now: float = 0.0,
         wall: float = 0.0,
+        remembers: bool = False,
+        identify: Identify | None = None,
         ring: bool = True,
     ) -> None:
         self._ring = ring
@@ -113,12 +116,20 @@ class RecordingAgent(UserAgent):
         self.record_error: str | None = None
         """Why nothing is recorded any more, when the agent holds what cannot be recorded."""
         self.sink_error: str | None = None
-        """Why the lines of the last `start_sink` ended early, when something happened that cannot be recorded."""
+        """Why the lines of the last `start_sink` ended early: something cannot be recorded, or the sink raised."""
         self._dice = _Dice(random)
         self._log: list[Entry] = []
         self._dice.note_in(self._log)
         super().__init__(
-            accounts, random=self._dice, handles=handles, extensions=extensions, snapshot=snapshot, now=now, wall=wall
+            accounts,
+            random=self._dice,
+            handles=handles,
+            extensions=extensions,
+            snapshot=snapshot,
+            now=now,
+            wall=wall,
+            remembers=remembers,
+            identify=identify,
         )
         if ring:
             self._turn()
@@ -141,7 +152,7 @@ class RecordingAgent(UserAgent):
         """Give every line to `sink` as it happens, beginning with header and state. Raises `ReplayError`.
 
         A line comes when its input is done; one with a part of a message, and all behind it, when that is complete or
-        can be no more.
+        can be no more. What `sink` raises then ends the lines, and nothing else; see `sink_error`.
         """
         self.stop_sink()
         self.sink_error = None
@@ -241,6 +252,8 @@ class RecordingAgent(UserAgent):
 
     def receive(self, flow: int, data: bytes, source: Address | None = None, *, now: float) -> None:
         """See `Endpoint`."""
+        if type(data) is not bytes:
+            data = _kept(data)
         self._room = room = self._room - INPUT_BYTES - len(data)
         if room < 0:
             self._look(now)
@@ -303,6 +316,11 @@ class RecordingAgent(UserAgent):
         with self._noted("close", now, unregister):
             super().close(now=now, unregister=unregister)
 
+    def remove_orphans(self, *, now: float) -> None:
+        """See `UserAgent`."""
+        with self._noted("remove_orphans", now):
+            super().remove_orphans(now=now)
+
     def respond(
         self,
         request: InboundRequest,
@@ -314,13 +332,14 @@ class RecordingAgent(UserAgent):
         now: float,
     ) -> None:
         """See `UserAgent`."""
-        headers = tuple(headers)
+        headers, body = tuple(headers), _kept(body)
         asked = getattr(request, "request", request)
         with self._noted("respond", now, asked, status, reason, headers, body):
             super().respond(request, status, reason, headers=headers, body=body, now=now)
 
     def send_raw(self, flow: int, data: bytes, remote: Address | None = None, *, now: float) -> None:
         """See `Endpoint`."""
+        data = _kept(data)
         with self._noted("send_raw", now, flow, data, remote):
             super().send_raw(flow, data, remote, now=now)
 
@@ -386,6 +405,13 @@ class RecordingAgent(UserAgent):
                     self._log.append(Proof(value.lower() == right))
         _on_response(self, flow, response, data, source, now)
 
+    def identified(self, request: Request, source: Address | None, registration: str | None) -> Named:
+        """See `UserAgent`; it depends on more than the input, so it is part of the recording."""
+        named = super().identified(request, source, registration)
+        if self.identify is not None:
+            self._log.append(Endpoint(named))
+        return named
+
     @contextmanager
     def _noted(self, name: str, now: float, *arguments: object) -> Iterator[None]:
         size = len(arguments[1]) if len(arguments) > 1 and isinstance(arguments[1], bytes) else 0
@@ -430,6 +456,11 @@ class _Dice(Random):
         value = self._float()
         self._note(value)
         return value
+
+
+def _kept(data: bytes | bytearray | memoryview) -> bytes:
+    # Whoever has a buffer fills it again, and what is noted has to stay.
+    return bytes(data) if isinstance(data, bytearray | memoryview) else data
 
 
 # Found without a look into the table of base classes.

@@ -18,7 +18,7 @@ from sipcore.replay.inputs import INPUTS
 from sipcore.replay.labels import Secrets, Vault
 from sipcore.replay.reading import Node, Reader, restored
 from sipcore.replay.shapes import Json
-from sipcore.replay.steps import NOTHING, Draw, Step
+from sipcore.replay.steps import NOTHING, Draw, Named, Step
 
 __all__ = ["MAX_LINE", "Recording", "Segment", "read"]
 
@@ -86,8 +86,8 @@ class Recording:
 def read(lines: Iterable[str]) -> Recording:
     """A recording from its lines. Raises `ReplayError` that names the line and what would be valid there.
 
-    The images are looked at when they are used. What was cut off is left out, since its writer was killed: half a line
-    at the end, and a segment behind others of which there are no steps.
+    There is at least one segment; its image is looked at when it is used. What was cut off is left out, since its
+    writer was killed: half a line at the end, and a segment behind others of which there are no steps.
     """
     version = python = ""
     wall: tuple[float, float] | None = None
@@ -128,7 +128,9 @@ def read(lines: Iterable[str]) -> Recording:
             cut = refused
     if not state.begun:
         raise ReplayError("line 1: the document is empty; a recording begins with a header")
-    if ending is None and segments and not segments[-1].steps:
+    if not segments:
+        raise ReplayError("this recording holds nothing: behind its header there is no segment (cut off?)")
+    if ending is None and not segments[-1].steps:
         segments[-1].last = True
         if len(segments) > 1:
             segments.pop()
@@ -158,7 +160,7 @@ def step_of(found: Mapping[str, Json], reader: Reader) -> Step:
         if not isinstance(output, Command | Event):
             raise ReplayError("out: this is neither a command nor an event")
         return Step(number, now, type(output).__name__, output=output)
-    _only(found, "step", "now", "do", "with", "by", "drew", "raised", "proofs")
+    _only(found, "step", "now", "do", "with", "by", "drew", "raised", "proofs", "endpoints")
     name = found.get("do")
     if not isinstance(name, str) or name not in INPUTS:
         raise ReplayError(f"do: {name!r:.80} is not an input; known are {', '.join(INPUTS)}")
@@ -183,6 +185,7 @@ def step_of(found: Mapping[str, Json], reader: Reader) -> Step:
         tuple(_draw(item) for item in _of(list, found.get("drew", []), "drew")),
         error,
         proofs,
+        tuple(_named(item) for item in _of(list, found.get("endpoints", []), "endpoints")),
     )
 
 
@@ -248,6 +251,14 @@ def _draw(item: Json) -> Draw:
         if bits is not None and whole and 0 <= value < 1 << int(bits[1]):
             return kind, value
     raise ReplayError('drew: each is ["random", number below 1] or ["getrandbits:BITS", number below 2**BITS]')
+
+
+def _named(item: Json) -> Named:
+    if isinstance(item, list) and len(item) == 2:
+        endpoint, error = item
+        if isinstance(endpoint, str | None) and isinstance(error, str | None):
+            return endpoint, error
+    raise ReplayError("endpoints: each is [name or null, error or null]")
 
 
 def _object(text: str) -> dict[str, Json]:

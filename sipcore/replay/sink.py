@@ -60,7 +60,7 @@ class Sink:
         self.position = position
         """How much of the recorder's log is written."""
         self.error: str | None = None
-        """Why no more is written, when something could not be recorded."""
+        """Why no more is written: something cannot be recorded, or whoever takes the lines raised an error."""
         self._put = put
         self._agent = agent
         self._writer = Writer()
@@ -88,16 +88,24 @@ class Sink:
                 self._now = max(self._now, step.now)
                 self._take(step)
             self._release()
-        except ReplayError as error:
-            self.error = str(error)
+        except Exception as error:
+            self._stop(error)
 
     def end(self, ending: Ending) -> None:
         """There is no more: write what was held back, and the last line."""
-        if self.error is None:
+        if self.error is not None:
+            return
+        try:
             for flow in tuple(self._streams):
                 self._mask(flow, unfinished=True)
             self._release()
             self._put(line(end_line(self._number - 1, ending)))
+        except Exception as error:
+            self._stop(error)
+
+    def _stop(self, error: Exception) -> None:
+        # Whoever records must not break what is recorded, be it a full disk or a fault of ours.
+        self.error = str(error) if isinstance(error, ReplayError) else f"{type(error).__name__}: {error}"
 
     def _take(self, step: Step) -> None:
         held = _Held(step, ready=True)

@@ -9,10 +9,13 @@ from typing import Final, NamedTuple
 from sipcore.commands import Command
 from sipcore.events import Event
 
-__all__ = ["Draw", "NOTHING", "Step"]
+__all__ = ["Draw", "NOTHING", "Named", "Step"]
 
 Draw = tuple[str, int | float]
 """One random number: how it was drawn (`getrandbits:64`, `random`) and what came."""
+
+Named = tuple[str | None, str | None]
+"""An endpoint, and the name of the error when it could not be told."""
 
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 """No keywords."""
@@ -39,6 +42,8 @@ class Step(NamedTuple):
     """The text of the `LocalProtocolError` that the input raised."""
     proofs: tuple[str, ...] = ()
     """Of a `receive`, one word for each masked `rspauth` that ends in it: `right` or `wrong` (RFC 7616 section 3.5)."""
+    endpoints: tuple[Named, ...] = ()
+    """Of a `receive`, what `identify` said of each request that was handed over, where the agent had one."""
 
     @property
     def is_input(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sipcore.commands import CloseFlow, CloseListener, Command, Listen, OpenFlow, Record, Resolve, Transmit
+from sipcore.commands import CloseFlow, CloseListener, Command, Listen, OpenFlow, Record, Remember, Resolve, Transmit
 from sipcore.config import Account
 from sipcore.errors import RemoteProtocolError
 from sipcore.events import (
@@ -182,6 +182,9 @@ class Story:
                 yield self._note(step, f"wants to listen on {output.protocol} {_address(output.local)}")
             case CloseListener():
                 yield self._note(step, f"closes listener {output.listener}")
+            case Remember():
+                what = "forgets" if output.record is None else "remembers"
+                yield self._note(step, f"{what} {output.name}", output.name)
             case StatusChanged():
                 yield self._note(step, self._status(output, step.now), output.name)
             case Registered() | Rejected() | Unregistered():
@@ -197,7 +200,8 @@ class Story:
                 yield self._note(step, f"flow {output.flow} lost: {output.error or 'closed'}{users}")
             case InboundRequest():
                 whom = f" for {output.registration}" if output.registration is not None else ""
-                text = f"{output.request.method}{whom}"
+                who = f" from {output.endpoint}" if output.endpoint is not None else ""
+                text = f"{output.request.method}{whom}{who}"
                 yield self._scene(step, AGENT, APPLICATION, text, output.registration)
             case InboundResponse():
                 yield self._scene(step, AGENT, APPLICATION, f"{output.response.status} of no request")

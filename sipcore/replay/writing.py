@@ -89,6 +89,8 @@ class Writer:
             line["drew"] = [list(draw) for draw in step.random]
         if step.proofs:
             line["proofs"] = list(step.proofs)
+        if step.endpoints:
+            line["endpoints"] = [[self.value(item) for item in named] for named in step.endpoints]
         if step.error is not None:
             line["raised"] = mask_text(step.error)
         yield from self._news()

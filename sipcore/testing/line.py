@@ -43,11 +43,18 @@ class Line:
         wire: Wire | None = None,
         handles: Iterable[str] = (),
         snapshot: Mapping[str, Mapping[str, object]] | None = None,
+        remembers: bool = False,
     ) -> None:
         self.world = World(start=start, wire=wire)
         self.world.name("example.com", REGISTRAR[0])
         self.agent = UserAgent(
-            accounts, random=Random(seed), handles=handles, snapshot=snapshot, now=start, wall=wall
+            accounts,
+            random=Random(seed),
+            handles=handles,
+            snapshot=snapshot,
+            now=start,
+            wall=wall,
+            remembers=remembers,
         )
         self.station = Station(self.world, self.agent)
         self.peer = ScriptedPeer(self.world, REGISTRAR, script)

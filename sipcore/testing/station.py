@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sipcore.agent import UserAgent
+from sipcore.agent import Snapshot, UserAgent
 from sipcore.commands import (
     CloseFlow,
     CloseListener,
@@ -13,8 +13,10 @@ from sipcore.commands import (
     Listen,
     OpenFlow,
     Record,
+    Remember,
     Resolve,
     Transmit,
+    dated,
 )
 from sipcore.events import Event
 from sipcore.server import Registrar
@@ -22,7 +24,7 @@ from sipcore.testing.wire import Datagram
 from sipcore.testing.world import Acceptor, BrokenContract, Connection, ConnectionUser, Node, World
 from sipcore.values import Address, RecordKind
 
-__all__ = ["Output", "Station"]
+__all__ = ["Output", "Station", "Stored"]
 
 _WILDCARDS = ("0.0.0.0", "::")
 
@@ -32,6 +34,21 @@ class Output(NamedTuple):
 
     at: float
     output: Command | Event
+
+
+class Stored(dict[str, Remember]):
+    """What was said to be remembered, by its name: all that is left of an endpoint when it crashes."""
+
+    def keep(self, command: Remember) -> None:
+        """Store a record, or forget one."""
+        if command.record is None:
+            self.pop(command.name, None)
+        else:
+            self[command.name] = command
+
+    def snapshot(self, offset: float) -> Snapshot:
+        """What the next process gets; `offset` is the wall clock less the virtual one."""
+        return {name: dated(item.record, offset) for name, item in self.items() if item.record is not None}
 
 
 class Station:
@@ -54,6 +71,8 @@ class Station:
         self.ipv6 = ipv6
         self.outputs: list[Output] = []
         """All that was put out so far; nothing when `on_output` gets it, which a run of years needs."""
+        self.stored = Stored()
+        """What the endpoint said to remember."""
         self.on_output = on_output
         self.on_arrival = on_arrival
         """Told of what is received, flow and bytes, before the endpoint is."""
@@ -190,6 +209,8 @@ class Station:
                 self.world.after(0.0, lambda: self._listen(command))
             case CloseListener():
                 self._listeners.pop(command.listener, None)
+            case Remember():
+                self.stored.keep(command)
             case _:
                 raise BrokenContract(f"not a command that a driver knows: {command}")
 

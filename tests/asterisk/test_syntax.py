@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipcore.asterisk.syntax import MAX_LINE, MAX_NESTING, ConfigText, Section, decode, nearest
+from sipcore.asterisk.syntax import MAX_LINE, MAX_NESTING, UNREADABLE, ConfigText, Section, decode, nearest
 from sipcore.errors import ConfigError
 
 
@@ -102,38 +102,42 @@ def test_plus_appends_to_the_first_section_of_the_name() -> None:
 
 
 def test_what_is_appended_later_is_not_inherited_earlier() -> None:
-    _, child = sections("[t](!)\na=1\n[s](t)\n[t](+)\nb=2\n")
+    _, child = sections("[t](!)\na=1\n[s](t)\n[t](+TEMPLATES=include)\nb=2\n")
     assert [option.name for option in child.options] == ["a"]
 
 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("a=b\n", "p.conf:1: a: stands before the first [section]"),
-        ("[s]\nhello\n", "p.conf:2: line: neither a section nor 'name = value'"),
-        ("[s]\n=b\n", "p.conf:2: line: has no name before the '='"),
-        ("[s]\na += b\n", "p.conf:2: line: '+=' is not supported yet"),
+        ("a=b\n", "p.conf:1: line: stands before the first [section]"),
         ("[s\n", "p.conf:1: section: has no closing ']'"),
         ("[]\n", "p.conf:1: section: has no name"),
         ("[s](!\n", "p.conf:1: section: has no closing ')'"),
-        ("[s] (!)\n", "p.conf:1: section: only '(...)' may follow [s], and at once"),
-        ("[s](!) x\n", "p.conf:1: section: nothing may follow the ')'"),
         ("[base](!)\n[s](bsae)\n", "p.conf:2: [bsae]: no section of that name stands above; did you mean 'base'?"),
         ("[s](later)\n[later](!)\n", "p.conf:1: [later]: no section of that name stands above"),
         ("[s](+)\n", "p.conf:1: [s]: no section of that name stands above"),
-        ("[s]\n[s](+a=b)\n", "p.conf:2: [s]: '+' with a filter or further names is not supported yet"),
-        ("[s]\n[s](+,s)\n", "p.conf:2: [s]: '+' with a filter or further names is not supported yet"),
-        ("[s]\n[t](s,+)\n", "p.conf:2: [t]: '+' is not combined with anything else"),
-        ("#include other.conf\n", "p.conf:1: #include: not supported yet"),
-        ('[s]\n#tryinclude "x"\n', "p.conf:2: #tryinclude: not supported yet"),
-        ("#exec /bin/true\n", "p.conf:1: #exec: not supported yet"),
-        ("# a comment\n", "p.conf:1: line: begins with '#', which is a directive; comments begin with ';'"),
-        ("#\n", "p.conf:1: line: begins with '#', which is a directive; comments begin with ';'"),
-        ("[s]\n;-- x\n;-- y\n--;\n", "p.conf:2: comment: ';--' is never closed by '--;'"),
+        ("[s]\n[s](+a=b)\n", "p.conf:2: [s]: no section of that name above fits the filter"),
+        ("[s]\n[s](+a)\n", "p.conf:2: section: a filter has the form '+name=expression'"),
+        ("[s]\n[s](+a=b&c)\n", "p.conf:2: section: a filter has the form '+name=expression'"),
+        ("[s]\n[s](+a=[)\n", "p.conf:2: section: its filter is no regular expression: '[' without ']'"),
+        (
+            "[s](!)\n[s](+)\n",
+            "p.conf:2: [s]: only a template of that name stands above, to which '(+TEMPLATES=include)' appends",
+        ),
+        ("[s]\n[t](+,s)\n", "p.conf:2: [t]: no section of that name stands above"),
+        ("[s]()\n", "p.conf:1: [s]: an empty name stands between the brackets"),
+        ("[s]\n\\\n", "p.conf:2: line: has nothing behind the '\\' at its beginning"),
+        (
+            "#include other.conf\n",
+            "p.conf:1: #include: other.conf: there is only a text here, and nobody who reads files",
+        ),
+        (
+            "#exec /bin/true\n",
+            "p.conf:1: #exec: commands are not run: put what it prints into a file and #include that",
+        ),
         ("[s]\na=b\rc=d\n", "p.conf:2: line: holds the character U+000D, which no value can carry"),
         ("[s]\na=b\0\n", "p.conf:2: line: holds the character U+0000, which no value can carry"),
         ("[s]\na=\x1b[2J\n", "p.conf:2: line: holds the character U+001B, which no value can carry"),
-        (f"[s]\na={'x' * MAX_LINE}\n", "p.conf:2: line: longer than 8191 characters"),
         (";-- " * (MAX_NESTING + 1), "p.conf:1: comment: more than 128 comments within each other"),
     ],
 )
@@ -144,15 +148,117 @@ def test_refused(text: str, error: str) -> None:
     assert caught.value.where == error.split(": ")[0]
 
 
-def test_bytes_that_are_not_utf8_are_refused_in_values() -> None:
-    with pytest.raises(ConfigError) as caught:
-        sections(decode(b"[s]\na=\xfc\n"))
-    assert str(caught.value) == "p.conf:2: line: holds the character byte 0xFC (not UTF-8), which no value can carry"
+def test_bytes_that_are_not_utf8_are_kept_as_unreadable_and_refused_in_names() -> None:
+    assert options(decode(b"[s]\na=x\xfc\xdfy\n")) == [("a", f"x{UNREADABLE}{UNREADABLE}y")]
+    for text in (b"[s\xfc]\n", b"[s]\na\xfc=1\n"):
+        with pytest.raises(ConfigError, match="not UTF-8"):
+            sections(decode(text))
 
 
 def test_the_longest_line_and_the_deepest_comment_are_taken() -> None:
     assert options(f"[s]\na={'x' * (MAX_LINE - 2)}\n") == [("a", "x" * (MAX_LINE - 2))]
     assert options("[s]\n" + ";-- " * MAX_NESTING + "--; " * MAX_NESTING + "a=b") == [("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "warning"),
+    [
+        ("hello", [], "p.conf:2: line: has no '=', so it is not looked at, as in Asterisk"),
+        ("=b", [], "p.conf:2: line: has no name before the '=', so it is not looked at, as in Asterisk"),
+        (
+            f"a={'x' * (MAX_LINE - 1)}\nb=1",
+            [("b", "1")],
+            f"p.conf:2: line: longer than {MAX_LINE} bytes, so it is skipped, as in Asterisk",
+        ),
+        (
+            f"a={'ß' * (MAX_LINE // 2)}\nb=1",
+            [("b", "1")],
+            f"p.conf:2: line: longer than {MAX_LINE} bytes, so it is skipped, as in Asterisk",
+        ),
+        (
+            "a=1\n;-- x\n;-- y\n--;\nb=2",
+            [("a", "1")],
+            "p.conf:3: comment: ';--' is never closed by '--;', so all that follows is a comment, as in Asterisk",
+        ),
+        (
+            "# a comment\na=1",
+            [("a", "1")],
+            "p.conf:2: line: a line with '#' is a directive, and this is none that is known; comments begin with a "
+            "semicolon; it is not looked at, as in Asterisk",
+        ),
+        (
+            "#inlcude x\na=1",
+            [("a", "1")],
+            "p.conf:2: line: a line with '#' is a directive, and this is none that is known; did you mean 'include'?; "
+            "it is not looked at, as in Asterisk",
+        ),
+        (
+            "#Include\na=1",
+            [("a", "1")],
+            "p.conf:2: line: '#include' needs the name of a file; it is not looked at, as in Asterisk",
+        ),
+    ],
+)
+def test_what_asterisk_passes_over_is_passed_over_and_told(
+    text: str, kept: list[tuple[str, str]], warning: str
+) -> None:
+    assert options(f"[s]\n{text}\n") == kept
+    assert warnings(f"[s]\n{text}\n") == [warning]
+
+
+@pytest.mark.parametrize(("line", "template"), [("[s] (!)", False), ("[s](!) x", True), ("[s]x", False)])
+def test_what_follows_a_section_is_told(line: str, template: bool) -> None:
+    assert sections(line)[0].template is template
+    assert warnings(line)[0].startswith("p.conf:1: [s]: what follows is not looked at, as in Asterisk")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["a = x", "a += y"], [("a", "x y")]),
+        (["a = x", "a +=y"], [("a", "xy")]),
+        (["a += y"], [("a", "y")]),
+        (["a = 1", "b = 2", "a = 3", "A+=,4"], [("a", "1"), ("b", "2"), ("a", "3,4")]),
+        (["a = 1", "a = 1", "a += 2"], [("a", "1 2"), ("a", "1")]),
+        (["a =", "a += y"], [("a", "y")]),
+        (["a + = y"], [("a +", "y")]),
+        (["\\=a = 1"], [("=a", "1")]),
+    ],
+)
+def test_plus_equals_adds_to_the_last_value_of_the_name(lines: list[str], expected: list[tuple[str, str]]) -> None:
+    assert options("[s]\n" + "\n".join(lines)) == expected
+
+
+def test_plus_equals_adds_to_what_is_inherited_and_leaves_the_template_alone() -> None:
+    template, child = sections("[t](!)\na=1\n[s](t)\na+=,2\n")
+    assert [(option.value, option.where) for option in child.options] == [("1,2", "p.conf:2")]
+    assert template.options[0].value == "1"
+
+
+@pytest.mark.parametrize(
+    ("head", "grown"),
+    [
+        ("[s](+)", 0),
+        ("[S](+)", 0),
+        ("[s](+type=b)", 1),
+        ("[s](+ type = ^b$ )", 1),
+        ("[s](+^ty=^[ab]$&x=2)", 1),
+        ("[s](+type=.)", 0),
+        ("[s](+TEMPLATES=include)", 0),
+        ("[s](+TEMPLATES=restrict)", 2),
+        ("[s](+TEMPLATES=include&type=t)", 2),
+        ("[s](!,+)", 0),
+        ("[s](extra,+)", 0),
+    ],
+)
+def test_plus_appends_to_the_first_section_that_fits(head: str, grown: int) -> None:
+    text = f"[s]\ntype=a\n[s]\ntype=b\nx=2\n[s](!)\ntype=t\n[extra](!)\ne=1\n{head}\nnew=1\n"
+    found = sections(text)
+    assert [section.name for section in found] == ["s", "s", "s", "extra"]
+    names = [[option.name for option in section.options] for section in found[:3]]
+    assert [index for index, each in enumerate(names) if "new" in each] == [grown]
+    assert found[grown].template is ("!" in head or grown == 2)
+    assert ("e" in names[grown]) is ("extra" in head)
 
 
 @pytest.mark.parametrize("line", ["uri = sip:x;transport=tcp", "uri=sip:x;lr ; rest"])

@@ -46,6 +46,7 @@ def test_every_cell_of_the_policies_is_as_written_down() -> None:
             (Algorithm.MD5,),
         ),
         "userhash": (True, False, False),
+        "realm_case": (True, False, True),
         "proactive": (True, False, False),
     }
     assert [item.name for item in fields(AuthPolicy)] == list(cells)

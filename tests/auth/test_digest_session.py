@@ -450,3 +450,8 @@ def test_the_nc_of_an_info_is_a_number_in_any_case(form: str) -> None:
     right = response(made.algorithm, ha1, "n1", "0000000a", made.cnonce, "auth", a2)
     info = f'rspauth="{right}", nc={made.nc:{form}}'
     assert made.note_authentication_info(info, uri=URI) is InfoResult.OK
+
+
+def test_a_session_that_is_not_made_yet_has_a_repr() -> None:
+    """A traceback with local variables shows it, and must not hide the error by another."""
+    assert repr(DigestSession.__new__(DigestSession)) == "<DigestSession, not made yet>"

@@ -62,6 +62,27 @@ def test_secrets_that_others_can_read_are_a_warning_or_an_error(tmp_path: Path, 
     assert str(caught.value) == told
 
 
+def test_of_several_files_those_with_secrets_matter(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    secret, begin, rest = SECRETS.partition("[r]")
+    path = write(tmp_path, f"#include d/*.conf\n{begin}{rest}", 0o644)
+    inner = write(tmp_path / "d", secret, 0o600)
+    configuration, warnings = load_file(path, ASTERISK, strict_permissions=True)
+    assert configuration.files == (path, inner)
+    assert warnings == []
+    Path(inner).chmod(0o644)
+    with pytest.raises(StartError, match=f"^{inner}: file: holds secrets"):
+        load_file(path, ASTERISK, strict_permissions=True)
+
+
+def test_the_wizards_beside_the_file_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "", 0o600)
+    wizard = "[w]\ntype = wizard\nremote_hosts = 192.0.2.1\nsends_registrations = yes\n"
+    (tmp_path / "pjsip_wizard.conf").write_text(wizard)
+    configuration, _ = load_file(path, ASTERISK, strict_permissions=True)
+    assert [account.name for account in configuration.accounts] == ["w-reg-0"]
+
+
 def test_a_file_without_secrets_may_be_open(tmp_path: Path) -> None:
     assert load_file(write(tmp_path, OPEN, 0o644), ASTERISK, strict_permissions=True)[1] == []
 

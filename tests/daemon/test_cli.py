@@ -15,7 +15,7 @@ import pytest
 from sipcore.profiles import PROFILES
 from sipcore.values import Cause, OutcomeClass
 from sipcore_trio.daemon import cli, client, codes
-from sipcore_trio.daemon.commands import grammar, running
+from sipcore_trio.daemon.commands import grammar
 from tests.daemon.conftest import PYTHON_PATH
 
 DOCS = Path(__file__).parents[2] / "docs" / "daemon.md"
@@ -172,7 +172,7 @@ def test_an_interrupt_while_importing_ends_quietly() -> None:
 
 
 def test_the_profiles_offered_are_the_profiles_there_are() -> None:
-    assert set(running.PROFILE_NAMES) == set(PROFILES)
+    assert set(grammar.PROFILE_NAMES) == set(PROFILES)
     assert cli.parser().parse_args(["run", "-c", "x", "--profile", "jssip"]).profile == "JSSIP"
 
 

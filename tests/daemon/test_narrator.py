@@ -44,7 +44,7 @@ class Log:
     def __init__(self, level: int = logging.DEBUG) -> None:
         self.lines: list[tuple[str, str]] = []
         self.narrator = Narrator(
-            lambda number, text: self.lines.append((logging.getLevelName(number), text)),
+            lambda number, text, *, extra: self.lines.append((logging.getLevelName(number), text)),
             enabled=lambda number: number >= level,
             wall=lambda at: WALL + at,
         )

@@ -23,6 +23,7 @@ from sipcore_trio.daemon import cli, codes, recording
 from sipcore_trio.daemon.checks import StartError
 from sipcore_trio.daemon.control import RequestError
 from sipcore_trio.daemon.recording import PIECE, RecordedAgent, RecordFile, create, dumped, pieces
+from tests.accounts import account
 from tests.daemon.conftest import Config, Process, entry
 from tests.secrecy import PASSWORD, find
 
@@ -94,6 +95,33 @@ def test_a_file_ends_at_its_limit_with_a_whole_line(start: Start, config: Config
     assert path.stat().st_size <= 5120
     assert check(path.read_text(encoding="ascii"))
     daemon.wait_for("alice: Registered")
+
+
+def test_a_limit_below_the_first_image_is_refused_before_anything_starts(
+    sipcore: Run, config: Config, tmp_path: Path
+) -> None:
+    path = tmp_path / "short.jsonl"
+    ended = sipcore(*config.arguments("--record", str(path), "--record-limit", "1K"))
+    assert ended.returncode == codes.USAGE
+    text = "1024 bytes; at least 4K, since a recording begins with an image of the agent"
+    assert ended.stderr == f"sipcore: --record-limit: {text}\n"
+    assert not path.exists()
+    assert not os.path.exists(config.control)
+
+
+def test_the_first_image_fits_into_the_smallest_limit_and_can_be_played(tmp_path: Path, log: logging.Logger) -> None:
+    path = tmp_path / "short.jsonl"
+    file = RecordFile.wanted(str(path), recording.MIN_LIMIT, log)
+    assert file is not None
+    agent = RecordedAgent(random=Random(1))
+    agent.record_to(file, now=0.0)
+    agent.add(account(), now=1.0)
+    for second in range(100):
+        agent.register("alice", now=float(second))
+        while agent.next_output() is not None:
+            pass
+    assert file.ended == f"its limit of {recording.MIN_LIMIT} bytes is reached"
+    assert check(path.read_text(encoding="ascii"))[:2] == ["add", "register"]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, a disk that is always full")

@@ -11,12 +11,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
-from sipcore.replay import read
+from sipcore.config import Account
+from sipcore.replay import RecordingAgent, read
 from sipcore_trio.daemon import cli, codes
-from tests.daemon.conftest import PATIENCE, entry
+from tests.daemon.conftest import PATIENCE, Process, entry
 from tests.replay.incident import LADDER, PASSWORDS, SAMPLE
 from tests.secrecy import PASSWORD, find
 
@@ -275,11 +278,65 @@ def test_wrong_arguments(arguments: list[str]) -> None:
     [
         (["--from", "5"], "--from: chooses what is shown, so it needs --step, --ladder, --mermaid or --pcap"),
         (["--to", "5"], "--to: chooses what is shown, so it needs --step, --ladder, --mermaid or --pcap"),
+        (["--name", "bob"], "--name: chooses what is shown, so it needs --step, --ladder, --mermaid or --pcap"),
+        (
+            ["--pcap", "-", "--name", "bob"],
+            "--name: a packet capture has all registrations; the filters of its readers choose",
+        ),
         (["--step", "--from", "5", "--to", "4"], "--to: 4 stands before --from, which is 5"),
+        *[
+            ([*view, "--from", "900"], "--from: 900 stands behind the last step, which is 164")
+            for view in (["--step"], ["--ladder"], ["--mermaid"], ["--pcap", "-"])
+        ],
+        (["--ladder", "--from", "35", "--to", "35"], "nothing to draw: nothing happened in step 35"),
+        (
+            ["--mermaid", "--name", "alice", "--from", "29", "--to", "32"],
+            "nothing to draw: nothing happened in steps 29 to 32 about 'alice'",
+        ),
+        (["--pcap", "-", "--to", "12"], "nothing to capture: no packets in steps 1 to 12"),
     ],
 )
-def test_numbers_that_choose_nothing(replay: Replay, arguments: list[str], error: str) -> None:
+def test_choices_that_choose_nothing(replay: Replay, arguments: list[str], error: str) -> None:
     assert replay(str(SAMPLE), *arguments) == (codes.USAGE, "", f"sipcore: {error}\n")
+
+
+def test_a_list_without_a_line_says_which_steps_it_left_out(replay: Replay) -> None:
+    code, told, _ = replay(str(SAMPLE), "--step", "--name", "alice", "--from", "29", "--to", "32")
+    assert code == 0
+    assert told.splitlines()[0] == "nothing to show: steps 29 to 32 about 'alice'"
+    assert told.splitlines()[1].startswith("identical: ")
+
+
+@pytest.mark.parametrize("view", [["--ladder"], ["--mermaid"], ["--pcap", "-"]])
+def test_passwords_are_refused_where_nothing_is_played(replay: Replay, view: list[str]) -> None:
+    for words in (["--secret", "alice=x"], ["-c", "x"]):
+        code, told, errors = replay(str(SAMPLE), *view, *words)
+        assert (code, told) == (codes.USAGE, "")
+        assert errors.endswith(": passwords serve to play, and --ladder, --mermaid and --pcap play nothing\n")
+
+
+def test_a_capture_of_nothing_leaves_no_file(replay: Replay, tmp_path: Path) -> None:
+    path = tmp_path / "x.pcap"
+    assert replay(str(SAMPLE), "--pcap", str(path), "--to", "12")[0] == codes.USAGE
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("view", [(), ("--step",), ("--ladder",), ("--mermaid",), ("--pcap", "-")])
+def test_a_header_alone_holds_nothing(replay: Replay, tmp_path: Path, view: tuple[str, ...]) -> None:
+    path = tmp_path / "header.jsonl"
+    path.write_text(SAMPLE.read_text("ascii").splitlines(keepends=True)[0])
+    error = "this recording holds nothing: behind its header there is no segment (cut off?)"
+    assert replay(str(path), *view) == (codes.USAGE, "", f"sipcore: {path}: {error}\n")
+
+
+def test_a_run_in_which_nothing_happened_is_played_and_not_drawn(replay: Replay, tmp_path: Path) -> None:
+    path = tmp_path / "idle.jsonl"
+    path.write_text("".join(RecordingAgent(random=Random(1)).dump()))
+    assert replay(str(path)) == (0, "identical: 0 inputs, 0 outputs in 1 segment\n", "")
+    assert replay(str(path), "--step") == (0, "identical: 0 inputs, 0 outputs in 1 segment\n", "")
+    for view in (["--ladder"], ["--mermaid"], ["--pcap", "-"], ["--step", "--from", "1"]):
+        told = "sipcore: the recording has no steps: nothing happened to the agent\n"
+        assert replay(str(path), *view) == (codes.USAGE, "", told)
 
 
 def test_a_capture_that_exists_is_left_alone(replay: Replay, tmp_path: Path) -> None:
@@ -340,6 +397,19 @@ def test_the_diagram_in_the_documentation_is_a_real_one(replay: Replay) -> None:
         words = [str(SAMPLE) if word == "incident.jsonl" else word for word in shlex.split(command)[1:]]
         _, told, _ = replay(*words)
         assert told == text, f"for docs/replay.md:\n{told}"
+
+
+def test_programs_of_the_documentation_record_what_they_do(start: Callable[..., Process]) -> None:
+    server = start("registrar", "--listen", "udp:127.0.0.1:0", "--user", f"alice:{PASSWORD}")
+    port = server.wait_for("listening on udp:").rpartition(":")[2]
+    names: dict[str, Any] = {"account": Account(f"sip:alice@127.0.0.1:{port}", password=PASSWORD)}
+    programs = re.findall(r"^```python\n(.*?)^```$", DOCS.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    recorded = []
+    for program in programs:
+        exec(compile(program, str(DOCS), "exec"), names)
+        recorded.append([step.name for step in read(names["lines"]).steps])
+    assert [steps[:2] for steps in recorded] == [["add", "register"], ["add", "register"]]
+    assert "Unregistered" in recorded[0]
 
 
 def test_commands_of_the_documentation_are_understood() -> None:

@@ -244,7 +244,7 @@ GOOD = entry("alice", "sip:127.0.0.1:9")
         ("= alice\np", "= al\rice\np", ":13: line: holds the character U+000D, which no value can carry"),
         ("= alice\np", "= alice\r\nrealm = x\r\np", None),
         ("type = auth", "type = auth\nrealm = \0", ":13: line: holds the character U+0000, which no value can carry"),
-        ("[alice]\ntype = auth", "[alice]\ntype = aor", ":12: type = 'aor': not supported yet; "),
+        ("[alice]\ntype = auth", "[alice]\ntype = aor", ":13: username: not an option of type aor"),
     ],
 )
 def test_bad_input_starts_nothing(

@@ -25,9 +25,11 @@ from sipcore import (
     StatusChanged,
     Timing,
     Transport,
+    UserAgent,
 )
 from sipcore.client import Wait
 from sipcore.errors import ConfigError, LocalProtocolError, RegistrationFailed
+from sipcore.replay import RecordingAgent, compare, read
 from sipcore.server import Registrar
 from tests.drivers.scenarios import TCP, UDP, Contract, call, every_path, scenario
 from tests.secrecy import PASSWORD
@@ -316,9 +318,52 @@ class BlockContract(Contract):
                         registration.send_raw(999, b"", peer.getsockname())
 
     @scenario
+    async def test_an_agent_of_the_application_s_own_records_the_block(self) -> None:
+        """From the first call to the removal, and what was recorded plays back identically."""
+        async with self.serve() as server:
+            account = server.account()
+            for block in (self.platform.registered, self.platform.open_agent):
+                whom = account if block == self.platform.registered else [account]
+                agent = RecordingAgent(random=random.SystemRandom())
+                async with block(whom, agent=agent, wait=Wait.FIRST_ATTEMPT):
+                    assert server.contacts(account) != []
+                recording = read(agent.dump())
+                assert [step.name for step in recording.steps][:2] == ["add", "register"]
+                names = [step.name for step in recording.steps]
+                assert names.count("Registered") == names.count("close") == 1
+                assert compare(recording).identical
+                assert server.contacts(account) == []
+
+    @pytest.mark.parametrize("options", [{"handles": {"INVITE"}}, {"random": random.Random(1)}])
+    @scenario
+    async def test_an_agent_of_the_application_s_own_has_its_own_handles_and_dice(self, options: Any) -> None:
+        agent = UserAgent(random=random.Random(1))
+        with pytest.raises(ConfigError, match="of its own, so give them to it"):
+            async with self.platform.registered(
+                Account("sip:alice@127.0.0.1"), agent=agent, on_request=print, **options
+            ):
+                pytest.fail("the block was entered")
+
+    @scenario
+    async def test_an_agent_serves_one_block(self) -> None:
+        async with self.serve() as server:
+            agent = UserAgent(random=random.SystemRandom())
+            async with self.platform.registered(server.account(), agent=agent):
+                pass
+            used = UserAgent([server.account()], random=random.SystemRandom())
+            for one in (agent, used):
+                with pytest.raises(ConfigError, match="must be a new one"):
+                    async with self.platform.registered(server.account(), agent=one):
+                        pytest.fail("the block was entered")
+
+    @scenario
     async def test_handled_methods_need_a_handler(self) -> None:
         with pytest.raises(ConfigError, match="a handler for these requests"):
             async with self.platform.registered(Account("sip:alice@127.0.0.1"), handles=["INVITE"]):
+                pytest.fail("the block was entered")
+        own = UserAgent(random=random.Random(1), handles=["INVITE"])
+        with pytest.raises(ConfigError, match="a handler for these requests"):
+            async with self.platform.registered(Account("sip:alice@127.0.0.1"), agent=own):
                 pytest.fail("the block was entered")
 
     @pytest.mark.parametrize("options", [{"wait": -1.0}, {"wait": float("nan")}, {"leave_within": -0.1}])

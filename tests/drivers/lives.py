@@ -8,18 +8,19 @@ driver after every step, as an application would that did the same through `Driv
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any, NamedTuple
 from unittest import mock
 
-from sipcore import Address, Command, Event, UserAgent
+from sipcore import Address, Command, Event, Remember, UserAgent
 from sipcore.testing import Connection, World
 from sipcore.testing.sim.broken import BrokenInvariant
 from sipcore.testing.sim.faults import FAULTS
 from sipcore.testing.sim.plan import Incident, Plan, Storm, draw
 from sipcore.testing.sim.town import Town
+from sipcore.testing.station import Stored
 from tests.drivers.lockstep import Lockstep
 from tests.drivers.memory import Machine, MemorySocket
 from tests.drivers.stories import Log, Prompt, Told, plain
@@ -127,7 +128,13 @@ class DrivenStation:
     ) -> None:
         self.machine = Machine(world, ipv4=ipv4, ipv6=ipv6)
         self.lockstep = kind(world, _Tap(agent, on_output, on_arrival), machine=self.machine)
+        self.stored = Stored()
+        self.lockstep.driver.remember = self._remember
         world.residents[world.residents.index(self.lockstep)] = self
+
+    def _remember(self, records: Sequence[Remember]) -> None:
+        for item in records:
+            self.stored.keep(item)
 
     @property
     def ipv4(self) -> str | None:

@@ -17,10 +17,12 @@ from sipcore import (
     CloseListener,
     Command,
     Listen,
+    LocalProtocolError,
     OpenFlow,
     Protocol,
     Record,
     RecordKind,
+    Remember,
     Resolve,
     Transmit,
     commands,
@@ -28,7 +30,7 @@ from sipcore import (
 from sipcore_sync import sockets
 from sipcore_sync.base import ACCEPT_PAUSE, LEAP, MAX_SLEEP, SocketDriver
 from sipcore_sync.flows import LINGER
-from tests.drivers.script import Input, Script
+from tests.drivers.script import Input, Script, Told
 
 
 class Stub(SocketDriver):
@@ -107,15 +109,45 @@ def test_every_command_is_performed(driver: Stub, agent: Script) -> None:
         Listen(listener=1, protocol=Protocol.TCP, local=("127.0.0.1", 0)),
         CloseListener(listener=1),
     ]
-    names = {name for name in commands.__all__ if issubclass(getattr(commands, name), Command)}
+    known.append(Remember(name="alice", record={"cseq": 1000}))
+    kinds = [item for name in commands.__all__ if isinstance(item := getattr(commands, name), type)]
+    names = {kind.__name__ for kind in kinds if issubclass(kind, Command)}
     assert {type(command).__name__ for command in known} == names - {"Command"}
+    stored: list[Remember] = []
+    driver.remember = stored.extend
     driver.feed(agent.put, *known)
+    assert stored == known[-1:]
 
     class Unknown(Command):
         pass
 
     with pytest.raises(AssertionError, match="Unknown"):
         driver.feed(agent.put, Unknown())
+
+
+def test_what_is_remembered_is_stored_at_once_and_before_what_follows(driver: Stub, agent: Script) -> None:
+    """Law: one call for all that is in the queue, before anything behind the first record, and the order stays."""
+    done: list[object] = []
+    driver.on_event = done.append
+    driver.remember = lambda records: done.append([item.name for item in records])
+    names = ["alice", "bob", "alice"]
+    events = [Told(text=str(number)) for number in range(4)]
+    first, second, third = (Remember(name=name, record=None) for name in names)
+    driver.feed(agent.put, events[0], first, events[1], second, events[2], third, events[3])
+    assert done == [events[0], names, *events[1:]]
+
+
+def test_an_agent_that_remembers_needs_a_place_for_it_and_goes_on_in_order_with_one(
+    driver: Stub, agent: Script
+) -> None:
+    done: list[object] = []
+    driver.on_event = done.append
+    event = Told(text="behind it")
+    with pytest.raises(LocalProtocolError, match="nowhere to store"):
+        driver.feed(agent.put, Remember(name="alice", record=None), event)
+    assert done == []
+    driver.drain()
+    assert done == [event]
 
 
 def test_the_clock_is_looked_at_every_minute(driver: Stub, agent: Script) -> None:
@@ -322,5 +354,5 @@ def test_the_clock_counts_on() -> None:
     assert sockets.boottime() >= first
 
 
-def _no_descriptor(_: socket.socket) -> None:
+def _no_descriptor(*_: object) -> None:
     raise OSError(errno.EMFILE, "Too many open files")

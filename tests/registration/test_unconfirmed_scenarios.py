@@ -181,3 +181,32 @@ def test_after_a_reload_the_contact_that_nobody_confirmed_is_removed_too() -> No
     reload(line, account(timing=T1_100, contact_user="bob"))
     [(values, _)] = contacts(line, until=10.0)
     assert values == ["<sip:bob@192.0.2.10:40000>", f"{UDP_CONTACT};expires=0"]
+
+
+def test_a_contact_in_doubt_is_remembered_for_as_long_as_its_register_asked() -> None:
+    """A reload in between asks for less, and the registrar may hold what the older request asked for."""
+    line = Line(account(transport=TCP, timing=T1_100, expires=3600), script=[None])
+    line.register(until=1.0)
+    reload(line, account(transport=TCP, timing=T1_100, expires=60))
+    line.run(until=7.0)
+    line.sent()
+    # The next is not answered either, and asks for less; by 200 s only what the first asked for still stands.
+    line.run(until=200.0)
+    line.sent()
+    line.peer.answer(ok(60))
+    [(values, expires)] = contacts(line, until=400.0)[:1]
+    assert expires == "60"
+    assert "<sip:alice@192.0.2.10:40000;transport=TCP>;expires=0" in values
+
+
+def test_a_contact_in_doubt_is_forgotten_when_what_its_register_asked_for_is_over() -> None:
+    """A reload in between asks for more, which the older request did not."""
+    line = Line(account(timing=T1_100, expires=60), script=[None])
+    line.register(until=1.0)
+    line.agent.network_changed(now=line.now)
+    reload(line, account(timing=T1_100, expires=3600))
+    line.agent.unregister("alice", now=line.now)
+    line.run(until=300.0)
+    line.sent()
+    line.agent.unregister("alice", now=line.now)
+    assert contacts(line, until=400.0) == []

@@ -19,7 +19,7 @@ from sipcore.replay import Recording, RecordingAgent, ladder, read
 from sipcore.replay.story import Story
 from sipcore.testing import Answer, Datagram, ScriptedPeer, Station, Step, Wire, World, challenge, ok
 from sipcore.values import Address
-from tests.secrecy import PASSWORD
+from tests.secrecy import PASSWORD, STEM
 
 __all__ = ["LADDER", "PASSWORDS", "SAMPLE", "START", "WALL", "drawn", "incident", "live", "record"]
 
@@ -29,7 +29,8 @@ LADDER = Path(__file__).with_name("incident_ladder.txt")
 WALL = 1_767_268_800.0
 """Noon of 2026-01-01 (UTC): the Unix time at which the run begins."""
 
-PASSWORDS = {"alice": PASSWORD, "bob": f"{PASSWORD}-2"}
+PASSWORDS = {"alice": PASSWORD, "bob": f"{STEM}-7-bob"}
+"""Such ones as the canary knows H(A1) of."""
 
 FIRST: Address = ("192.0.2.1", 5060)
 SECOND: Address = ("192.0.2.2", 5060)

@@ -22,8 +22,11 @@ from sipcore.syntax.message import Request
 from sipcore.testing import REGISTRAR, Answer, ScriptedPeer, Station, Step, Wire, World, challenge, ok
 from sipcore.values import Protocol as TransportProtocol
 from sipcore.values import Secret
+from tests.secrecy import STEM, TOKEN
 
-__all__ = ["CANARIES", "CuttingAgent", "Life", "Make", "OWN_PROFILE", "account", "all_secrets", "live", "proving"]
+__all__ = [
+    "CANARIES", "CuttingAgent", "Life", "Make", "OWN_PROFILE", "account", "all_secrets", "live", "password", "proving",
+]  # fmt: skip
 
 METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "MESSAGE", "INFO")
 REALM = "example.com"
@@ -38,7 +41,7 @@ TRANSPORTS = (
 OWN_PROFILE = replace(SIPCORE, name="HOUSE", silence_rejects=True)
 """A profile that is none of ours."""
 
-CANARIES = ("canary-7d1f-", "5ec2e7-in-uri", "bearer-c0ffee")
+CANARIES = (f"{STEM}-7-", "5ec2e7-in-uri", TOKEN)
 """What stands in every secret of a life, but for hashes."""
 
 
@@ -50,8 +53,8 @@ class Make(Protocol):
 
 
 def password(user: str) -> str:
-    """The password of an account; each has its own."""
-    return f"canary-7d1f-{user}"
+    """The password of an account; each has its own, of which the canary knows H(A1)."""
+    return CANARIES[0] + user
 
 
 def all_secrets() -> dict[str, str]:
@@ -225,7 +228,7 @@ class Life:
         text = (
             f"{method} sip:{host} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK-in{number}\r\n"
             f"From: <sip:caller@example.com>;tag=c{number}\r\nTo: <sip:{host}>\r\nCall-ID: in{number}\r\n"
-            f"CSeq: {number} {method}\r\nAuthorization: Bearer bearer-c0ffee\r\nContent-Length: 0\r\n\r\n"
+            f"CSeq: {number} {method}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 0\r\n\r\n"
         )
         self.arrive(text.encode())
 

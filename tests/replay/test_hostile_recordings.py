@@ -56,6 +56,13 @@ def test_the_sample_is_sound() -> None:
     assert play_all(list(lines())) == "identical"
 
 
+@pytest.mark.parametrize("more", [[], ["\n"], ['{"end":0,"pending":0,"deadline":null}\n'], ['{"segment":1,"no']])
+def test_a_header_alone_is_no_run(more: list[str]) -> None:
+    """There is nothing of which to say that it is identical."""
+    with pytest.raises(ReplayError, match="holds nothing: behind its header there is no segment"):
+        read([lines()[0], *more])
+
+
 ODD: list[Any] = [
     None,
     True,

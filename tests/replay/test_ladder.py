@@ -305,6 +305,11 @@ def test_nothing_is_drawn_as_that() -> None:
     assert list(ladder.draw([])) == ["nothing happened"]
 
 
+def test_a_note_stands_off_the_line_of_the_agent_where_nobody_else_is() -> None:
+    rows = [Scene(1, 0.0, "agent", "agent", "deadline", None)]
+    assert list(ladder.draw(rows))[1].endswith("| deadline")
+
+
 def test_remotes_beyond_the_columns_share_one() -> None:
     rows = [Scene(1, 0.0, "agent", f"UDP 192.0.2.{number}:5060", "hello", None) for number in range(9)]
     drawn = list(ladder.draw(rows))

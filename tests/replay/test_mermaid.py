@@ -6,7 +6,7 @@ import re
 from html import unescape
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipcore.replay import mermaid
@@ -80,6 +80,7 @@ def test_no_text_means_anything(text: str) -> None:
     assert not set('<>&"%{}') & set(line)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1), st.text()), max_size=5))
 def test_any_words_stay_within_their_line(rows: list[tuple[str, str, str]]) -> None:
     """Each scene is one line of printable ASCII, whatever parties and texts are called."""

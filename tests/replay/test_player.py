@@ -17,11 +17,12 @@ from sipcore.config import Transport
 from sipcore.errors import LocalProtocolError
 from sipcore.events import InboundRequest, Rejected, StatusChanged
 from sipcore.replay import VERSION, RecordingAgent, ReplayError, compare, play, read
+from sipcore.replay.player import MAX_LINE
 from sipcore.syntax.message import Request
 from sipcore.testing import Answer, Line, Wire, challenge, ok
 from sipcore.testing import line as line_module
 from tests.accounts import TCP, account
-from tests.replay.lives import CANARIES, CuttingAgent, Life, all_secrets, live, proving
+from tests.replay.lives import CANARIES, CuttingAgent, Life, all_secrets, live, password, proving
 from tests.secrecy import PASSWORD
 
 TOP = Path(__file__).parent.parent.parent
@@ -85,6 +86,28 @@ def test_a_changed_output_is_the_first_difference(lines: list[str]) -> None:
     assert difference.step.name == "Transmit"
     assert difference.lines == (("Expires: 3601", "Expires: 3600"),)
     assert str(difference).splitlines()[1:] == ["  recorded: Expires: 3601", "  replayed: Expires: 3600"]
+
+
+def test_a_difference_is_safe_to_print_whatever_the_file_says(lines: list[str]) -> None:
+    """Neither the version of a stranger's recorder nor his lines reach a terminal as they are, or at any length."""
+    evil = "\x1b[2J\u202e\x07"
+
+    def change(found: dict[str, Any]) -> bool:
+        data = found.get("out", {}).get("Transmit", {}).get("data")
+        if data is None:
+            return False
+        data["bytes"] = data["bytes"].replace("Expires: 3600", f"Expires: {evil}{'x' * 9000}\r\nX: \ud800\udcff")
+        return True
+
+    text = changed(lines, change)
+    head = json.loads(text[0])
+    difference = compare(read([json.dumps(head | {"version": evil}), *text[1:]])).difference
+    assert difference is not None
+    assert evil in difference.note + "".join(difference.recorded)
+    shown = str(difference).split("\n")
+    assert all(line.isprintable() and len(line) < 2 * MAX_LINE for line in shown)
+    assert "\\x1b[2J\\u202e\\x07" in shown[0]
+    assert shown[1].startswith("  recorded: Expires: \\x1b[2J\\u202e\\x07xxx")
 
 
 def test_an_output_too_few_is_a_difference(lines: list[str]) -> None:
@@ -255,7 +278,7 @@ def test_the_verdict_about_rspauth_is_kept_and_its_value_is_not(
         seen.append(proof.headers[0].split('rspauth="')[1].split('"')[0])
         return proof
 
-    user = account("user1", password="canary-7d1f-user1", transport=transport)
+    user = account("user1", password=password("user1"), transport=transport)
     line = Line(user, script=[answer], wire=Wire(seed=3, cut=True))
     line.register(until=100.0)
     assert len(seen) > 1

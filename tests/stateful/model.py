@@ -305,6 +305,7 @@ class Model(Traffic):
         new = {
             name: str(record["call_id"])
             for name, record in agent.snapshot(now=call.now, wall=WALL + call.now).items()
+            if name in agent.names()  # and not what was replaced and is still being removed
         }
         for name in self._stopped:
             call_id = self.names.get(name)

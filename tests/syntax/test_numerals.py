@@ -205,6 +205,7 @@ CALLS = {
     "replay/player.py: _plain": "a float without a fraction, so neither infinite nor NaN",
     "replay/ladder.py: draw": "a float of bounded size",
     "replay/ladder.py: _time_of_day": "the same",
+    "native/kinds.py: _read_seconds": "a number that was read already, without a fraction and not infinite",
     "asterisk/options.py: parse_integer": "a configuration file's; all that int() takes besides is caught there",
 }
 """Every call of `int()` in the core, by function, and why it cannot be given what int() should not get."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
+from sipcore.agent import UserAgent
 from sipcore.client import LEAVE_WITHIN, Follower, Wait
 from sipcore.config import Account
 from sipcore.events import Event, InboundRequest
@@ -42,6 +43,7 @@ async def registered(
     on_status: StatusHandler | None = None,
     resolver: Resolver | None = None,
     random: Random | None = None,
+    agent: UserAgent | None = None,
 ) -> AsyncIterator[Registration]:
     """Keep `account` registered as long as the block is open.
 
@@ -53,6 +55,9 @@ async def registered(
     `handles` names the methods of inbound requests for `on_request(registration, request)`; others are answered at
     once. Handlers are plain functions that must not block. What one raises cancels the block, and is raised when it has
     ended. Raises `ConfigError`.
+
+    `agent` takes the place of the one that would be made, such as a `sipcore.replay.RecordingAgent`; it is new, and
+    has `handles` and `random` of its own.
     """
     block = _AsyncSession()
     registration = Registration(block, account.name)
@@ -60,7 +65,7 @@ async def registered(
         block.on_request = lambda request: on_request(registration, request)
     if on_status is not None:
         registration.on_status(on_status)
-    async with block.block([account], wait, leave_within, handles, resolver, random):
+    async with block.block([account], wait, leave_within, handles, resolver, random, agent):
         yield registration
 
 
@@ -74,6 +79,7 @@ async def open_agent(
     handles: Iterable[str] = (),
     resolver: Resolver | None = None,
     random: Random | None = None,
+    agent: UserAgent | None = None,
 ) -> AsyncIterator[Agent]:
     """Keep any number of accounts registered as long as the block is open.
 
@@ -81,11 +87,11 @@ async def open_agent(
     not wait unless told to.
     """
     block = _AsyncSession()
-    agent = Agent(block)
+    handle = Agent(block)
     if on_event is not None:
-        block.on_event = lambda event: on_event(agent, event)
-    async with block.block(accounts, wait, leave_within, handles, resolver, random):
-        yield agent
+        block.on_event = lambda event: on_event(handle, event)
+    async with block.block(accounts, wait, leave_within, handles, resolver, random, agent):
+        yield handle
 
 
 class _AsyncSession(Session):
@@ -105,11 +111,20 @@ class _AsyncSession(Session):
         handles: Iterable[str],
         resolver: Resolver | None,
         random: Random | None,
+        agent: UserAgent | None,
     ) -> AsyncIterator[None]:
         """The block's life: begin, enter, leave, end; whatever happens, the last two."""
         owner = asyncio.current_task()
         assert owner is not None, "asynchronous code runs in a task"
-        made = self.begin(accounts, wait=wait, leave_within=leave_within, handles=handles, random=random, now=now())
+        made = self.begin(
+            accounts,
+            wait=wait,
+            leave_within=leave_within,
+            handles=handles,
+            random=random,
+            agent=agent,
+            now=now(),
+        )
         driver = self.driver = Driver(made, self.deliver, resolver=resolver)
         driver.on_end = self._driver_ended
         before = owner.cancelling()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sipcore.events import Event
-from sipcore_sync.base import Agent, OnEvent, Resolver, SocketDriver
+from sipcore_sync.base import Agent, OnEvent, OnRemember, Resolver, SocketDriver
 from sipcore_sync.sockets import boottime
 
 __all__ = ["Driver", "now"]
@@ -28,8 +28,15 @@ class Driver(SocketDriver):
     what one of them raises, `on_event` included, ends `run()`. Events are handed out where they are caused.
     """
 
-    def __init__(self, agent: Agent, on_event: OnEvent | None = None, *, resolver: Resolver | None = None) -> None:
-        super().__init__(agent, on_event, resolver=resolver)
+    def __init__(
+        self,
+        agent: Agent,
+        on_event: OnEvent | None = None,
+        *,
+        resolver: Resolver | None = None,
+        remember: OnRemember | None = None,
+    ) -> None:
+        super().__init__(agent, on_event, resolver=resolver, remember=remember)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from random import Random
 from weakref import WeakSet
 
+from sipcore.agent import UserAgent
 from sipcore.client import LEAVE_WITHIN, Wait
 from sipcore.config import Account
 from sipcore.errors import LocalProtocolError
@@ -88,6 +89,7 @@ def registered(
     on_status: StatusHandler | None = None,
     resolver: Resolver | None = None,
     random: Random | None = None,
+    agent: UserAgent | None = None,
 ) -> Iterator[Registration]:
     """Keep `account` registered as long as the block is open.
 
@@ -99,6 +101,9 @@ def registered(
     reads `statuses()` instead. `handles` names the methods of inbound requests for `on_request(registration, request)`;
     others are answered at once. Handlers must not block. What one raises ends `statuses()`, and is raised when the
     block ends. Raises `ConfigError`.
+
+    `agent` takes the place of the one that would be made, such as a `sipcore.replay.RecordingAgent`; it is new, and
+    has `handles` and `random` of its own.
     """
     blocking = _BlockingSession(threaded)
     registration = Registration(blocking, account.name)
@@ -106,7 +111,7 @@ def registered(
         blocking.on_request = lambda request: on_request(registration, request)
     if on_status is not None:
         registration.on_status(on_status)
-    with blocking.block([account], wait, leave_within, handles, resolver, random):
+    with blocking.block([account], wait, leave_within, handles, resolver, random, agent):
         yield registration
 
 
@@ -121,6 +126,7 @@ def open_agent(
     handles: Iterable[str] = (),
     resolver: Resolver | None = None,
     random: Random | None = None,
+    agent: UserAgent | None = None,
 ) -> Iterator[Agent]:
     """Keep any number of accounts registered as long as the block is open.
 
@@ -128,11 +134,11 @@ def open_agent(
     not wait unless told to.
     """
     blocking = _BlockingSession(threaded)
-    agent = Agent(blocking)
+    handle = Agent(blocking)
     if on_event is not None:
-        blocking.on_event = lambda event: on_event(agent, event)
-    with blocking.block(accounts, wait, leave_within, handles, resolver, random):
-        yield agent
+        blocking.on_event = lambda event: on_event(handle, event)
+    with blocking.block(accounts, wait, leave_within, handles, resolver, random, agent):
+        yield handle
 
 
 class _BlockingSession(Session):
@@ -166,10 +172,17 @@ class _BlockingSession(Session):
         handles: Iterable[str],
         resolver: Resolver | None,
         random: Random | None,
+        agent: UserAgent | None,
     ) -> Iterator[None]:
         """The block's life: begin, enter, leave, end; whatever happens, the last two."""
         made = self.begin(
-            accounts, wait=wait, leave_within=leave_within, handles=handles, random=random, now=boottime()
+            accounts,
+            wait=wait,
+            leave_within=leave_within,
+            handles=handles,
+            random=random,
+            agent=agent,
+            now=boottime(),
         )
         with Driver(made, self.deliver, resolver=resolver) as self.driver:
             try:

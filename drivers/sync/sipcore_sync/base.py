@@ -18,19 +18,21 @@ from __future__ import annotations
 import math
 import socket
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar, runtime_checkable
 
-from sipcore.commands import CloseFlow, CloseListener, Command, Listen, OpenFlow, Record, Resolve, Transmit
+from sipcore.commands import CloseFlow, CloseListener, Command, Listen, OpenFlow, Record, Remember, Resolve, Transmit
+from sipcore.errors import LocalProtocolError
 from sipcore.events import Event
-from sipcore.values import Address, RecordKind, is_ip_address
+from sipcore.values import Address, RecordKind, SocketOptions, is_ip_address
 from sipcore.values import Protocol as Transport
 from sipcore_sync import sockets
 from sipcore_sync.flows import Datagrams, Stream
 from sipcore_sync.resolver import ResolverThread
 
-__all__ = ["Agent", "Asking", "OnEvent", "Resolver", "SocketDriver"]
+__all__ = ["Agent", "Asking", "OnEvent", "OnRemember", "Resolver", "SocketDriver"]
 
 MAX_SLEEP = 60.0
 """Seconds after which a driver looks at the clock even if nothing is due, so that a sleep of the host is noticed."""
@@ -42,6 +44,8 @@ ACCEPTS = 64
 """Connections accepted in one turn, so that a flood of them does not starve the flows that exist."""
 
 OnEvent = Callable[[Event], object]
+OnRemember = Callable[[Sequence[Remember]], object]
+"""Stores records: when it returns they outlive the process."""
 Resolver = Callable[[str, RecordKind], Sequence[Record]]
 """A replacement for the platform's resolver: answers at once, or raises `OSError`."""
 
@@ -103,7 +107,14 @@ class Asking(Protocol):
 class SocketDriver(ABC):
     """The part of a driver that does not depend on the event loop. See the module's text."""
 
-    def __init__(self, agent: Agent, on_event: OnEvent | None = None, *, resolver: Resolver | None = None) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        on_event: OnEvent | None = None,
+        *,
+        resolver: Resolver | None = None,
+        remember: OnRemember | None = None,
+    ) -> None:
         self.agent = agent
         self._asking = agent if isinstance(agent, Asking) else None
         self.on_event = on_event
@@ -112,10 +123,16 @@ class SocketDriver(ABC):
         self.flows: dict[int, Datagrams | Stream] = {}
         self.lingering: dict[Stream, float] = {}
         self._listeners: dict[int, socket.socket] = {}
+        self._listener_options: dict[int, SocketOptions] = {}
         self._paused: list[int] = []
         self.running = False
         self._draining = False
         self._wake_at = math.inf
+        self.remember = remember
+        """Where the records of an agent that remembers are stored; called with all that are in the queue at once,
+        before anything behind the first of them is done."""
+        self._ahead: deque[Command | Event] = deque()
+        """Outputs that were fetched and are not performed yet."""
 
     # --- for the application ---------------------------------------------------------------------------------------
 
@@ -205,6 +222,7 @@ class SocketDriver(ABC):
             sock.close()
         self.flows.clear()
         self._listeners.clear()
+        self._listener_options.clear()
         self._paused.clear()
 
     # --- performing ------------------------------------------------------------------------------------------------
@@ -215,14 +233,16 @@ class SocketDriver(ABC):
             return
         self._draining = True
         next_output = self.agent.next_output
-        flows = self.flows
+        flows, ahead = self.flows, self._ahead
         try:
-            while (output := next_output()) is not None:
+            while (output := ahead.popleft() if ahead else next_output()) is not None:
                 if type(output) is Transmit:
                     if (flow := flows.get(output.flow)) is not None:
                         flow.send(output.data, output.remote)
                 elif isinstance(output, Event):
                     self._tell(output)
+                elif type(output) is Remember:
+                    self._store(output)
                 else:
                     self._perform(output)
         finally:
@@ -234,6 +254,19 @@ class SocketDriver(ABC):
             self._wake_at = now + MAX_SLEEP if deadline is None else min(max(deadline, now), now + MAX_SLEEP)
             self._arm(self._wake_at)
         self._drained()
+
+    def _store(self, first: Remember) -> None:
+        # What was asked for later may be written sooner, so one transaction serves a whole burst.
+        # Of what waits already the records were stored with the first of them.
+        records = [first]
+        while (output := self.agent.next_output()) is not None:
+            if isinstance(output, Remember):
+                records.append(output)
+            else:
+                self._ahead.append(output)
+        if self.remember is None:
+            raise LocalProtocolError("the agent remembers, but the driver has nowhere to store: set its `remember`")
+        self.remember(records)
 
     def _perform(self, command: Command) -> None:
         match command:
@@ -250,6 +283,7 @@ class SocketDriver(ABC):
                 self._listen(command)
             case CloseListener():
                 if (sock := self._listeners.pop(command.listener, None)) is not None:
+                    del self._listener_options[command.listener]
                     self.unwatch(sock)
                     sock.close()
             case _:
@@ -260,7 +294,7 @@ class SocketDriver(ABC):
     def _open_datagrams(self, command: OpenFlow) -> None:
         assert command.local is not None, "a datagram flow is bound"
         try:
-            sock = sockets.bind_datagrams(command.local)
+            sock = sockets.bind_datagrams(command.local, command.options)
         except OSError as error:
             self.agent.flow_closed(command.flow, sockets.error_text(error), now=self.now())
             return
@@ -271,7 +305,7 @@ class SocketDriver(ABC):
     def _open_stream(self, command: OpenFlow) -> None:
         assert command.remote is not None, "a stream leads somewhere"
         try:
-            sock = sockets.connect_stream(command.local, command.remote)
+            sock = sockets.connect_stream(command.local, command.remote, command.options)
         except OSError as error:
             self.agent.flow_closed(command.flow, sockets.error_text(error), now=self.now())
             return
@@ -280,11 +314,12 @@ class SocketDriver(ABC):
 
     def _listen(self, command: Listen) -> None:
         try:
-            sock = sockets.listen_streams(command.local)
+            sock = sockets.listen_streams(command.local, command.options)
         except OSError as error:
             self.agent.listen_failed(command.listener, sockets.error_text(error), now=self.now())
             return
         self._listeners[command.listener] = sock
+        self._listener_options[command.listener] = command.options
         self.watch(sock, partial(self._accept, command.listener))
         self.agent.listening(command.listener, sockets.address_of(sock.getsockname()), now=self.now())
 
@@ -294,7 +329,7 @@ class SocketDriver(ABC):
             if sock is None:
                 return
             try:
-                accepted = sockets.accept(sock)
+                accepted = sockets.accept(sock, self._listener_options[listener])
             except OSError:
                 # No descriptor or no memory is left. That passes, when flows end; the peers wait in the backlog.
                 self.unwatch(sock)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sipcore.errors import LocalProtocolError
 from sipcore.events import Event
-from sipcore_sync.base import Agent, OnEvent, Resolver, SocketDriver
+from sipcore_sync.base import Agent, OnEvent, OnRemember, Resolver, SocketDriver
 from sipcore_sync.sockets import boottime
 
 __all__ = ["Driver"]
@@ -29,8 +29,15 @@ class Driver(SocketDriver):
     `poll()` alone, with no lock held, so a handler may call anything. `close()` it when done, or use it with `with`.
     """
 
-    def __init__(self, agent: Agent, on_event: OnEvent | None = None, *, resolver: Resolver | None = None) -> None:
-        super().__init__(agent, on_event, resolver=resolver)
+    def __init__(
+        self,
+        agent: Agent,
+        on_event: OnEvent | None = None,
+        *,
+        resolver: Resolver | None = None,
+        remember: OnRemember | None = None,
+    ) -> None:
+        super().__init__(agent, on_event, resolver=resolver, remember=remember)
         self._lock = threading.RLock()
         self._polling = threading.Lock()
         self._selecting = False

@@ -55,16 +55,20 @@ class Session:
         leave_within: float,
         handles: Iterable[str],
         random: Random | None,
+        agent: UserAgent | None,
         now: float,
     ) -> Client:
         """Make the client; the driver that drives it is set by the caller."""
         if isinstance(handles, str):
             raise ConfigError("handles", handles, "must be several methods, as in {'INVITE', 'BYE'}")
         handles = tuple(handles)
-        if handles and self.on_request is None and self.on_event is None:
-            raise ConfigError("handles", handles, "needs a handler for these requests: on_request or on_event")
+        if agent is not None:
+            _check_own(agent, handles, random)
+        handled = handles if agent is None else tuple(sorted(agent.handles))
+        if handled and self.on_request is None and self.on_event is None:
+            raise ConfigError("handles", handled, "needs a handler for these requests: on_request or on_event")
         try:
-            agent = UserAgent(random=random or SystemRandom(), handles=handles, now=now)
+            agent = agent or UserAgent(random=random or SystemRandom(), handles=handles, now=now)
         except LocalProtocolError as error:
             raise ConfigError("handles", handles, f"must be methods: {error}") from None
         self.client = Client(agent, accounts, wait=wait, leave_within=leave_within, now=now)
@@ -109,6 +113,13 @@ class Session:
         except BaseException as error:
             # Also KeyboardInterrupt: it leaves the block like an error of the handler, behind the un-REGISTER.
             self.fail(error)
+
+
+def _check_own(agent: UserAgent, handles: tuple[str, ...], random: Random | None) -> None:
+    if handles or random is not None:
+        raise ConfigError("agent", type(agent).__name__, "has `handles` and `random` of its own, so give them to it")
+    if agent.names() or agent.flows or agent.closed:
+        raise ConfigError("agent", type(agent).__name__, "must be a new one, which was given nothing yet")
 
 
 class _Handle:

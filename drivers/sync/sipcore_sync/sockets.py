@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any
 
 from sipcore.commands import Record
-from sipcore.values import Address, RecordKind, is_ip_address
+from sipcore.values import NO_OPTIONS, Address, RecordKind, SocketOptions, is_ip_address
+from sipcore_sync.options import apply_options
 
 __all__ = [
     "accept",
@@ -91,7 +92,7 @@ def address_of(name: SockAddr) -> Address:
     return (host, port)
 
 
-def bind_datagrams(local: Address) -> socket.socket:
+def bind_datagrams(local: Address, options: SocketOptions = NO_OPTIONS) -> socket.socket:
     """An unconnected, non-blocking UDP socket, which serves every remote of its family."""
     sock = _socket(local, socket.SOCK_DGRAM)
     try:
@@ -105,6 +106,7 @@ def bind_datagrams(local: Address) -> socket.socket:
                 sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
             else:
                 sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+        apply_options(sock, options)
         sock.bind(sockaddr(local))
     except BaseException:
         sock.close()
@@ -133,11 +135,14 @@ def unreachable(sock: socket.socket) -> Iterator[tuple[Address, str] | None]:
 _RECVERR = frozenset({(socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)})
 
 
-def connect_stream(local: Address | None, remote: Address) -> socket.socket:
+def connect_stream(
+    local: Address | None, remote: Address, options: SocketOptions = NO_OPTIONS
+) -> socket.socket:
     """A TCP socket on its way to `remote`: it is connected, or has failed, when it becomes writable."""
     sock = _socket(remote, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        apply_options(sock, options)
         if local is not None:
             sock.bind(sockaddr(local))
         with suppress(BlockingIOError):
@@ -148,13 +153,14 @@ def connect_stream(local: Address | None, remote: Address) -> socket.socket:
     return sock
 
 
-def listen_streams(local: Address) -> socket.socket:
+def listen_streams(local: Address, options: SocketOptions = NO_OPTIONS) -> socket.socket:
     """A TCP socket that accepts connections."""
     sock = _socket(local, socket.SOCK_STREAM)
     try:
         if sys.platform != "win32":
             # A restart need not wait for connections of the last run that linger in TIME-WAIT.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        apply_options(sock, options)
         sock.bind(sockaddr(local))
         sock.listen(BACKLOG)
     except BaseException:
@@ -163,7 +169,9 @@ def listen_streams(local: Address) -> socket.socket:
     return sock
 
 
-def accept(listener: socket.socket) -> tuple[socket.socket, Address] | None:
+def accept(
+    listener: socket.socket, options: SocketOptions = NO_OPTIONS
+) -> tuple[socket.socket, Address] | None:
     """The next connection and its remote address; None when there is none now."""
     try:
         sock, name = listener.accept()
@@ -172,6 +180,8 @@ def accept(listener: socket.socket) -> tuple[socket.socket, Address] | None:
     sock.setblocking(False)
     with suppress(OSError):  # it may be over already, which its reader will find out
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # Some of the listener's are inherited, others are not: on Linux the priority.
+    apply_options(sock, options)
     return sock, address_of(name)
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import trio
 
 from sipcore.events import Event
-from sipcore_sync.base import Agent, OnEvent, Resolver, SocketDriver
+from sipcore_sync.base import Agent, OnEvent, OnRemember, Resolver, SocketDriver
 from sipcore_sync.sockets import boottime
 
 __all__ = ["Driver", "now"]
@@ -30,8 +30,15 @@ class Driver(SocketDriver):
     not block, and what it raises ends `run()`.
     """
 
-    def __init__(self, agent: Agent, on_event: OnEvent | None = None, *, resolver: Resolver | None = None) -> None:
-        super().__init__(agent, on_event, resolver=resolver)
+    def __init__(
+        self,
+        agent: Agent,
+        on_event: OnEvent | None = None,
+        *,
+        resolver: Resolver | None = None,
+        remember: OnRemember | None = None,
+    ) -> None:
+        super().__init__(agent, on_event, resolver=resolver, remember=remember)
         self._nursery: trio.Nursery | None = None
         self._token: trio.lowlevel.TrioToken | None = None
         self._sleep = trio.CancelScope()

@@ -7,7 +7,7 @@ away leaves the others' dice as they are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -30,7 +30,7 @@ from sipcore.testing.sim.registrar_store import Store
 from sipcore.testing.sim.trace import Trace
 from sipcore.testing.sim.traffic import Traffic
 from sipcore.testing.sim.weather import Weather
-from sipcore.testing.station import Station
+from sipcore.testing.station import Station, Stored
 from sipcore.testing.world import World
 from sipcore.values import Address, Phase, Protocol, State, Status
 
@@ -61,9 +61,6 @@ EARLY_EACH = 64
 
 LONG_AGO = 6 * 3600.0
 """Seconds after which a fault explains nothing any more: longer than a grant, and the wait for what comes after it."""
-
-SAVED_EACH = 4 * 3600.0
-"""Seconds between two times at which the process saves its state: what a crash leaves is that old."""
 
 SLACK = 45.0
 """Seconds of the refresh margin that a transaction in flight may take when a fault ends."""
@@ -120,7 +117,6 @@ class Town:
         self._past: list[tuple[float, float, Incident]] = []
         self._active: dict[int, Incident] = {}
         self._steps = 0
-        self._saved: Snapshot = {}
         self._removed: set[str] = set()
         """Names of accounts that were taken away."""
         self._orphans: set[str] = set()
@@ -129,7 +125,7 @@ class Town:
         self._wrong: set[str] = set()
         self._address = 0
         self.lose(0.0)
-        self.agent, self.station = self._boot(None)
+        self.agent, self.station = self._boot(self.names, {})
 
     # --- the life --------------------------------------------------------------------------------------------------
 
@@ -140,7 +136,6 @@ class Town:
         self.settle()
         self._rest()
         self.memory.begin(self.agent)
-        self._save()
         for storm in self.plan.storms:
             for incident in storm.incidents:
                 self.world.after(incident.at, partial(self._begin, incident))
@@ -388,32 +383,32 @@ class Town:
         self.agent.handle_deadline(now=self.world.now - 5.0)
 
     def crash(self, *, state: bool) -> None:
-        """The process is killed; another one starts, with what was saved last or with nothing."""
+        """The process is killed; another one starts, with all that was said to be remembered, or with nothing."""
+        self._start_again(self.station.stored if state else Stored(), {})
+
+    def _start_again(self, stored: Stored, saved: Snapshot) -> None:
+        known = [name for name in self.agent.names() if name not in self._removed]
         self.station.crash()
         self.traffic.excuse()
         self.claims.forget(self.world.now)
         self._reliable.clear()
-        saved = self._saved if state else {}
-        for name in self.names:
-            known = str(saved.get(name, {}).get("contact"))
-            for held in self.registrars[0].bindings(name):
-                if not known.startswith(f"<{held.contact}>"):
-                    self._orphans.add(held.contact)
-        self.agent, self.station = self._boot(self._saved if state else None)
-        for name in self.names:
+        if not stored:
+            for name in self.names:
+                self._orphans |= {held.contact for held in self.registrars[0].bindings(name)}
+        self.agent, self.station = self._boot(known, {**stored.snapshot(WALL), **saved})
+        self.station.stored = stored
+        for name in known:
             if self.claims.wanted[name]:
                 self.agent.register(name, now=self.world.now)
-        # Whoever starts from what was saved must save before it is as old again.
-        self._saved = self.agent.snapshot(now=self.world.now, wall=WALL + self.world.now)
+        self.agent.remove_orphans(now=self.world.now)
+        for status in self.agent.statuses():
+            if status.state is State.REGISTERED and status.expires_at is not None:
+                self.claims.adopted(status.name, status.expires_at, self.world.now)
 
     def restart(self) -> None:
         """The process ends in good order, its bindings stay; another one starts with what it saved."""
-        self._saved = self.agent.snapshot(now=self.world.now, wall=WALL + self.world.now)
-        self.crash(state=True)
-
-    def _save(self) -> None:
-        self._saved = self.agent.snapshot(now=self.world.now, wall=WALL + self.world.now)
-        self.world.after(SAVED_EACH, self._save)
+        saved = self.agent.snapshot(now=self.world.now, wall=WALL + self.world.now)
+        self._start_again(self.station.stored, saved)
 
     def restart_registrars(self, *, keep: bool) -> None:
         """The registrars start again."""
@@ -479,19 +474,17 @@ class Town:
             # Nobody asks before whether the account is there; the answer must be this error and no change.
             self.trace.note(f"refused: {error}", self.world.now)
 
-    def _boot(self, snapshot: Snapshot | None) -> tuple[UserAgent, Station]:
+    def _boot(self, names: Iterable[str], snapshot: Snapshot) -> tuple[UserAgent, Station]:
         now = self.world.now
         self.agents += 1
         agent = self._make_agent(
-            list(self.accounts.values()),
+            [self.accounts[name] for name in names],
             random=Random(_number(self.plan, f"agent {self.agents}")),
             snapshot=snapshot,
             now=now,
             wall=WALL + now,
+            remembers=True,
         )
-        for status in agent.statuses():
-            if status.state is State.REGISTERED and status.expires_at is not None:
-                self.claims.adopted(status.name, status.expires_at, now)
         station = self._make_station(
             self.world,
             agent,

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
 from collections.abc import Collection, Iterable
 
+from sipcore import native
 from sipcore.asterisk import Configuration, load
 from sipcore.config import Account
-from sipcore.profiles import Profile
+from sipcore.profiles import ASTERISK, Profile
 from sipcore.values import Address, Protocol, format_address
 from sipcore_sync.sockets import bind_datagrams, error_text, listen_streams
+from sipcore_trio.daemon.secrets import Secrets
 
-__all__ = ["StartError", "check_addresses", "check_permissions", "descriptors_needed", "load_file", "raise_descriptors"]
+__all__ = [
+    "StartError",
+    "SystemFiles",
+    "check_addresses",
+    "check_permissions",
+    "descriptors_needed",
+    "load_file",
+    "raise_descriptors",
+]
 
 SPARE_DESCRIPTORS = 64
 """Besides connections: standard streams, the event loop's own, UDP sockets, listeners, control sessions."""
@@ -24,14 +35,18 @@ class StartError(Exception):
 
 def load_file(path: str, profile: Profile, *, strict_permissions: bool) -> tuple[Configuration, list[str]]:
     """Read a configuration; also what to warn about. Raises `ConfigError` and `StartError`."""
-    configuration = load(path, _read, profile=profile)
+    if path.endswith(native.ENDING):
+        if profile is not ASTERISK:
+            raise StartError(f"--profile: is for a pjsip.conf; {path} says itself which profile it wants")
+        configuration = native.load(path, SystemFiles().read, secrets=Secrets.beside(path))
+    else:
+        configuration = load(path, SystemFiles(), profile=profile)
     warnings = list(configuration.warnings)
     if configuration.secret:
-        exposed = check_permissions(path)
-        if exposed is not None and strict_permissions:
-            raise StartError(exposed)
-        if exposed is not None:
-            warnings.append(exposed)
+        exposed = [text for text in map(check_permissions, configuration.secret_files or (path,)) if text is not None]
+        if exposed and strict_permissions:
+            raise StartError(exposed[0])
+        warnings += exposed
     return configuration, warnings
 
 
@@ -90,6 +105,14 @@ def raise_descriptors(needed: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
+class SystemFiles:
+    """The files of this machine, as a configuration asks for them."""
+
+    def read(self, name: str, /) -> bytes:
+        """Raises `OSError`."""
+        with open(name, "rb") as file:
+            return file.read()
+
+    def glob(self, pattern: str, /) -> list[str]:
+        """As in Asterisk, `*` and `?` match no leading dot."""
+        return glob.glob(pattern)

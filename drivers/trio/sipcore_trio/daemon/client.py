@@ -17,7 +17,20 @@ from typing import Any
 from sipcore_trio.daemon import codes
 from sipcore_trio.daemon.render import detail, print_table
 
-__all__ = ["Refused", "Unreachable", "exchange", "record", "reload", "send", "show", "trace"]
+__all__ = [
+    "Refused",
+    "Unreachable",
+    "be_lenient",
+    "complain",
+    "exchange",
+    "explain",
+    "record",
+    "reload",
+    "send",
+    "show",
+    "stop",
+    "trace",
+]
 
 REPLY_TIMEOUT = 10.0
 """Seconds without a byte before the daemon counts as out of reach; it answers at once when it lives."""
@@ -46,12 +59,15 @@ def show(options: argparse.Namespace) -> int:
     one = options.what == "registration"
     request = {"command": "show", "name": options.name} if one else {"command": "show"}
     try:
-        found = [line["registration"] for line in exchange(options.control, request) if "registration" in line]
+        lines = list(exchange(options.control, request))
     except (Unreachable, Refused) as error:
-        return _complain(error)
+        return complain(error)
+    found = [line["registration"] for line in lines if "registration" in line]
+    for note in lines[-1].get("notes", ()):
+        print(f"sipcore: {note}", file=sys.stderr)
     if one and not found:
-        return _complain(Unreachable(f"what answers at {options.control} is no sipcore daemon"))
-    _be_lenient()
+        return complain(Unreachable(f"what answers at {options.control} is no sipcore daemon"))
+    be_lenient()
     if options.json:
         print(json.dumps(found[0] if one else found, indent=2, ensure_ascii=True))
     elif one:
@@ -64,6 +80,21 @@ def show(options: argparse.Namespace) -> int:
     return codes.OK if registered else codes.NOT_REGISTERED
 
 
+def explain(options: argparse.Namespace) -> int:
+    """`sipcore explain NAME`: 0 when there was something to explain."""
+    be_lenient()
+    try:
+        for line in exchange(options.control, {"command": "explain", "name": options.name}):
+            if "explanation" in line:
+                if options.json:
+                    print(json.dumps(line["explanation"], indent=2, ensure_ascii=True))
+                else:
+                    print("\n".join(line["lines"]))
+    except (Unreachable, Refused) as error:
+        return complain(error)
+    return codes.OK
+
+
 def send(options: argparse.Namespace) -> int:
     """`sipcore send register|unregister NAME|'*all'`: 0 when the daemon took the order."""
     return _order(options.control, {"command": options.action, "name": options.name})
@@ -74,9 +105,14 @@ def reload(options: argparse.Namespace) -> int:
     return _order(options.control, {"command": "reload"})
 
 
+def stop(options: argparse.Namespace) -> int:
+    """`sipcore stop [--unregister]`: returns when the daemon has taken the order; it then ends as after SIGTERM."""
+    return _order(options.control, {"command": "stop", "unregister": options.unregister})
+
+
 def trace(options: argparse.Namespace) -> int:
     """`sipcore trace NAME`: prints until it is interrupted or the daemon ends."""
-    _be_lenient()
+    be_lenient()
     try:
         for line in exchange(options.control, {"command": "trace", "name": options.name}, wait=None):
             if "trace" in line:
@@ -86,14 +122,14 @@ def trace(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return codes.INTERRUPTED
     except (Unreachable, Refused) as error:
-        return _complain(error)
+        return complain(error)
     return codes.OK
 
 
 def record(options: argparse.Namespace) -> int:
     """`sipcore record status` and `sipcore record dump [FILE|-]`."""
     lines = exchange(options.control, {"command": "record", "what": options.what}, wait=DUMP_TIMEOUT)
-    _be_lenient()
+    be_lenient()
     try:
         if options.what == "dump":
             return _dump(lines, options.file)
@@ -101,7 +137,7 @@ def record(options: argparse.Namespace) -> int:
             if "text" in line:
                 print(line["text"])
     except (Unreachable, Refused) as error:
-        return _complain(error)
+        return complain(error)
     return codes.OK
 
 
@@ -165,7 +201,7 @@ def exchange(path: str, request: dict[str, Any], *, wait: float | None = REPLY_T
 
 
 def _order(path: str, request: dict[str, Any]) -> int:
-    _be_lenient()
+    be_lenient()
     try:
         for line in exchange(path, request):
             for note in line.get("notes", ()):
@@ -173,16 +209,18 @@ def _order(path: str, request: dict[str, Any]) -> int:
             if line.get("text"):
                 print(line["text"])
     except (Unreachable, Refused) as error:
-        return _complain(error)
+        return complain(error)
     return codes.OK
 
 
-def _be_lenient() -> None:
+def be_lenient() -> None:
+    """Show what the locale cannot as escapes."""
     # A locale that lacks a character is no reason to show nothing.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _complain(error: Unreachable | Refused) -> int:
+def complain(error: Unreachable | Refused) -> int:
+    """Say it, and give the exit status."""
     print(f"sipcore: {error}", file=sys.stderr)
     return error.code if isinstance(error, Refused) else codes.UNREACHABLE

@@ -35,7 +35,7 @@ SEND_TIMEOUT = 10.0
 
 BACKLOG = 32
 
-FOLLOWING = frozenset({"trace"})
+FOLLOWING = frozenset({"trace", "watch"})
 """Requests that last until the client leaves; for the others it may close its side of the connection at once."""
 
 Handler = Callable[[dict[str, Any]], AsyncGenerator[bytes, None]]

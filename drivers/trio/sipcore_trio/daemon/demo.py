@@ -256,12 +256,16 @@ async def _start_registrar(
     return _Running(agent, addresses)
 
 
+def _print_line(level: int, text: str, /, *, extra: Mapping[str, object]) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {logging.getLevelName(level)} {text}", flush=True)
+
+
 async def _watch(accounts: tuple[Account, ...], timing: Plan, ledger: Ledger, signals: AsyncIterator[int]) -> None:
     agent = UserAgent(random=random.SystemRandom(), now=now())
     screen = _Screen.open()
     latest: dict[str, Status] = {}
     narrator = Narrator(
-        lambda level, text: print(f"{time.strftime('%H:%M:%S')} {logging.getLevelName(level)} {text}", flush=True),
+        _print_line,
         enabled=lambda level: True,
         wall=lambda moment: moment - now() + time.time(),
     )

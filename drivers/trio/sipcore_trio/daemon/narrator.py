@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from sipcore.events import (
     Event,
@@ -21,7 +22,7 @@ from sipcore.events import (
 from sipcore.syntax.grammar import visible
 from sipcore.values import Cause, OutcomeClass, State, Status, format_address
 
-__all__ = ["Narrator", "cause_line", "counted", "listed", "moment"]
+__all__ = ["Narrator", "Write", "cause_line", "counted", "listed", "moment"]
 
 DROP_INTERVAL = 60.0
 """Seconds between two lines about drops of one cause: who sends rubbish must not fill the disk."""
@@ -33,18 +34,32 @@ MAX_NAMES = 5
 """Registrations named in one line, such as that about a lost flow; a shared connection may have thousands."""
 
 
+class Write(Protocol):
+    """Where lines go; `logging.Logger.log` is one."""
+
+    def __call__(self, level: int, text: str, /, *, extra: Mapping[str, object]) -> None:
+        """One line, and what it is about under the names of `logs.FIELDS`."""
+
+
 class Narrator:
     """Turns the agent's events into lines.
 
     The event that names the reason comes first and `StatusChanged` last, so the line is written then, when both are
-    known. `write(level, text)` gets each line, `enabled(level)` says whether anybody reads that level, `wall` turns a
-    time of the agent into wall-clock seconds.
+    known. `write(level, text, extra=...)` gets each line, `enabled(level)` says whether anybody reads that level,
+    `wall` turns a time of the agent into wall-clock seconds. `aor`, if there is one, knows the address of record of a
+    name.
     """
 
     def __init__(
-        self, write: Callable[[int, str], None], *, enabled: Callable[[int], bool], wall: Callable[[float], float]
+        self,
+        write: Write,
+        *,
+        enabled: Callable[[int], bool],
+        wall: Callable[[float], float],
+        aor: Callable[[str], str | None] | None = None,
     ) -> None:
         self._write = write
+        self._aor = aor
         self._enabled = enabled
         self._wall = wall
         self._reasons: list[Registered | Rejected | Unregistered] = []
@@ -62,14 +77,32 @@ class Narrator:
             case FlowLost():
                 remote = format_address(event.remote) if event.remote else "its peers"
                 users = f"; it carried {listed(event.names)}" if event.names else ""
-                self._write(logging.WARNING, f"flow to {remote} lost: {visible(event.error or 'closed')}{users}")
+                self._write(
+                    logging.WARNING,
+                    f"flow to {remote} lost: {visible(event.error or 'closed')}{users}",
+                    extra={
+                        "event": "flow_lost",
+                        "server": remote if event.remote else None,
+                        "flow": event.flow,
+                        "cause": visible(event.error or "closed"),
+                        "registrations": len(event.names),
+                    },
+                )
             case Listening():
-                self._write(logging.INFO, f"listening on {event.protocol} {format_address(event.local)}")
+                self._write(
+                    logging.INFO,
+                    f"listening on {event.protocol} {format_address(event.local)}",
+                    extra={"event": "listening", "transport": event.protocol},
+                )
             case ListenFailed():
                 local = format_address(event.local) if event.local else "?"
-                self._write(logging.ERROR, f"cannot listen on {event.protocol} {local}: {visible(event.error)}")
+                self._write(
+                    logging.ERROR,
+                    f"cannot listen on {event.protocol} {local}: {visible(event.error)}",
+                    extra={"event": "listen_failed", "transport": event.protocol, "cause": visible(event.error)},
+                )
             case _:
-                self._write(logging.DEBUG, visible(repr(event)))
+                self._write(logging.DEBUG, visible(repr(event)), extra={"event": type(event).__name__})
 
     def _status_changed(self, event: StatusChanged, now: float) -> None:
         reasons, self._reasons = self._reasons, []
@@ -80,13 +113,14 @@ class Narrator:
             doubt = bool(status.cause and status.cause.detail)
             level = logging.WARNING if doubt else logging.DEBUG if quiet else logging.INFO
             if self._enabled(level):
-                self._write(level, self._registered(status, registered, now))
+                extra = self._fields("registered", status, status.cause)
+                self._write(level, self._registered(status, registered, now), extra=extra)
             return
         rejected = next((reason for reason in reasons if isinstance(reason, Rejected)), None)
         if rejected is not None:
             what = "removal failed, " if rejected.removal else ""
             text = f"{_head(status)}: {what}{rejected.kind}: {cause_line(rejected.cause)}{self._next(status, now)}"
-            self._write(logging.WARNING, text)
+            self._write(logging.WARNING, text, extra=self._fields("rejected", status, rejected.cause))
         elif reasons:
             cause = reasons[0].cause if isinstance(reasons[0], Unregistered) else status.cause
             asked = cause is not None and cause.kind is OutcomeClass.REMOVED
@@ -94,14 +128,16 @@ class Narrator:
             if cause is not None and cause.code is not None and cause.server is None:
                 cause = replace(cause, server=status.server, transport=status.transport)
             plan = "" if asked and status.next_attempt_at is None else self._next(status, now)
-            self._write(level, f"{_head(status)}: {cause_line(cause)}{plan}")
+            text = f"{_head(status)}: {cause_line(cause)}{plan}"
+            self._write(level, text, extra=self._fields("unregistered", status, cause))
         else:
             # Un-registered was told before; that it is forgotten, too, is news to few.
             quiet = status.state is event.previous or (event.previous is State.UNREGISTERED and not status.registered)
             level = logging.DEBUG if quiet else logging.INFO
             if self._enabled(level):
                 plan = "" if status.next_attempt_at is None else self._next(status, now)
-                self._write(level, f"{_head(status)}: {cause_line(status.cause)}{plan}")
+                text = f"{_head(status)}: {cause_line(status.cause)}{plan}"
+                self._write(level, text, extra=self._fields("status_changed", status, status.cause))
 
     def _registered(self, status: Status, event: Registered, now: float) -> str:
         what = "refreshed" if event.refreshed else "registered"
@@ -128,7 +164,35 @@ class Narrator:
         self._drops[event.cause] = (now, 0)
         source = f" from {format_address(event.source)}" if event.source else ""
         times = f" ({count} times)" if count > 1 else ""
-        self._write(logging.INFO, f"dropped{source}: {visible(event.cause)}{times}")
+        self._write(
+            logging.INFO,
+            f"dropped{source}: {visible(event.cause)}{times}",
+            extra={
+                "event": "message_dropped",
+                "server": format_address(event.source) if event.source else None,
+                "cause": visible(event.cause),
+                "count": count,
+            },
+        )
+
+    def _fields(self, event: str, status: Status, cause: Cause | None) -> dict[str, object]:
+        cause = cause or Cause()
+        aor = None if self._aor is None else self._aor(status.name)
+        return {
+            "event": event,
+            "registration": visible(status.name),
+            "aor": None if aor is None else visible(aor),
+            "state": status.state,
+            "class": cause.kind,
+            "code": cause.code,
+            "server": cause.server or status.server,
+            "transport": cause.transport or status.transport,
+            "expires_at": self._unix(status.expires_at),
+            "next_attempt_at": self._unix(status.next_attempt_at),
+        }
+
+    def _unix(self, moment: float | None) -> float | None:
+        return None if moment is None else round(self._wall(moment), 3)
 
 
 def cause_line(cause: Cause | None) -> str:

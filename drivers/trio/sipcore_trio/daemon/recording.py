@@ -28,6 +28,10 @@ __all__ = ["RecordFile", "RecordedAgent", "create", "default_name", "dumped", "p
 PIECE = 1 << 16
 """Characters of a dump that are made, and sent, at once."""
 
+MIN_LIMIT = 4 << 10
+"""Bytes: a recording begins with an image of the agent, without which nothing behind it can be played; that and the
+first registration fit."""
+
 BUFFER = 1 << 16
 """Bytes kept back within one burst of outputs; at its end they go to the file."""
 
@@ -89,7 +93,14 @@ class RecordFile:
     @classmethod
     def wanted(cls, path: str | None, limit: int, log: logging.Logger) -> RecordFile | None:
         """What `--record` asks for: None is nothing, and an empty path a name of our own. Raises `StartError`."""
-        return None if path is None else cls(path or default_name(), limit, log)
+        if path is None:
+            return None
+        if limit < MIN_LIMIT:
+            raise StartError(
+                f"--record-limit: {counted(limit, 'byte')}; at least {MIN_LIMIT >> 10}K, since a recording begins with "
+                "an image of the agent"
+            )
+        return cls(path or default_name(), limit, log)
 
     def write(self, line: str) -> None:
         """One line of the recording."""

@@ -11,6 +11,8 @@ import io
 import sys
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from itertools import chain, islice
+from math import inf
 from random import Random
 from typing import TextIO
 
@@ -21,7 +23,7 @@ from sipcore.profiles import ASTERISK
 from sipcore.replay import Difference, Recording, ReplayError, compare, ladder, listing, mermaid, pcap, play, read
 from sipcore.replay.labels import Labels
 from sipcore.replay.recording import MAX_LINE as MAX_DOCUMENT_LINE
-from sipcore.replay.story import Scene, Story, selected
+from sipcore.replay.story import Story, selected
 from sipcore.syntax.grammar import visible
 from sipcore.values import Secret
 from sipcore_trio.daemon import codes
@@ -38,6 +40,8 @@ SHOWN_LABELS = 5
 MAX_LINE = 400
 """Characters of a line of a difference."""
 
+NOTHING = "the recording has no steps: nothing happened to the agent"
+
 
 def replay(options: argparse.Namespace) -> int:
     """Exit status 0 when the run is identical or was drawn, 1 for a difference, 2 for what cannot be used."""
@@ -45,8 +49,9 @@ def replay(options: argparse.Namespace) -> int:
         # A locale that lacks a character is no reason to show nothing.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        _check_range(options)
+        _check_options(options)
         recording = _read(options.file)
+        _check_range(options, recording)
         secrets = _secrets(options, recording)
         if options.name is not None:
             _check_name(options.name, recording)
@@ -70,12 +75,37 @@ class _Unusable(Exception):
     """Something in the arguments; the text is for the user."""
 
 
-def _check_range(options: argparse.Namespace) -> None:
-    asked = [f"--{word}" for word, value in (("from", options.first), ("to", options.last)) if value is not None]
-    if asked and not (options.step or options.ladder or options.mermaid or options.pcap is not None):
+def _check_options(options: argparse.Namespace) -> None:
+    drawn = options.ladder or options.mermaid
+    choices = (("from", options.first), ("to", options.last), ("name", options.name))
+    asked = [f"--{word}" for word, value in choices if value is not None]
+    if asked and not (options.step or drawn or options.pcap is not None):
         raise _Unusable(f"{asked[0]}: chooses what is shown, so it needs --step, --ladder, --mermaid or --pcap")
-    if len(asked) == 2 and options.first > options.last:
+    if options.pcap is not None and options.name is not None:
+        raise _Unusable("--name: a packet capture has all registrations; the filters of its readers choose")
+    if (options.secret or options.config is not None) and (drawn or options.pcap is not None):
+        word = "--secret" if options.secret else "--config"
+        raise _Unusable(f"{word}: passwords serve to play, and --ladder, --mermaid and --pcap play nothing")
+    if options.first is not None and options.last is not None and options.first > options.last:
         raise _Unusable(f"--to: {options.last} stands before --from, which is {options.first}")
+
+
+def _check_range(options: argparse.Namespace, recording: Recording) -> None:
+    last = _last(recording)
+    if options.first is not None and options.first > last:
+        raise _Unusable(f"--from: {options.first} stands behind the last step, which is {last}" if last else NOTHING)
+
+
+def _last(recording: Recording) -> int:
+    """The number of the last step; 0 when there is none."""
+    return max((segment.steps[-1].number for segment in recording.segments if segment.steps), default=0)
+
+
+def _chosen(options: argparse.Namespace, recording: Recording) -> str:
+    """The steps that were asked for, in words."""
+    first, last = options.first or 1, min(options.last or inf, _last(recording))
+    steps = f"step {first}" if first == last else f"steps {first} to {last}"
+    return steps if options.name is None else f"{steps} about {options.name!r}"
 
 
 # --- what is played ------------------------------------------------------------------------------------------------
@@ -97,9 +127,9 @@ def _lines(file: TextIO) -> Iterator[str]:
     return iter(lambda: file.readline(MAX_DOCUMENT_LINE + 1), "")
 
 
-def _opening(recording: Recording) -> UserAgent | None:
+def _opening(recording: Recording) -> UserAgent:
     """The agent that the run begins with: renderers learn its flows from it."""
-    return recording.segments[0].restore(random=Random(0)) if recording.segments else None
+    return recording.segments[0].restore(random=Random(0))
 
 
 def _secrets(options: argparse.Namespace, recording: Recording) -> dict[str, str | Secret]:
@@ -146,8 +176,7 @@ def _held(account: Account) -> Iterator[Secret]:
 
 
 def _check_name(name: str, recording: Recording) -> None:
-    agent = _opening(recording)
-    names = dict.fromkeys(agent.names() if agent is not None else ())
+    names = dict.fromkeys(_opening(recording).names())
     for step in recording.steps:
         if step.name == "add" and isinstance(step.arguments[0], Account):
             names[step.arguments[0].name] = None
@@ -216,12 +245,14 @@ def _steps(options: argparse.Namespace, recording: Recording, secrets: dict[str,
     inputs = outputs = segments = 0
     listed = listing.lines(recording.steps, agent=_opening(recording))
     shown = 0
+    empty = True
     for played in play(recording, secrets):
         segments = played.segment
         if played.step.number != shown:
             shown, line = next(((step.number, text) for step, text in listed if step is played.step), (shown, ""))
             if _wanted(options, shown, about) or played.difference is not None:
                 print(line)
+                empty = False
                 if waits and played.difference is None and not _go_on():
                     return codes.OK
         if played.difference is not None:
@@ -230,6 +261,8 @@ def _steps(options: argparse.Namespace, recording: Recording, secrets: dict[str,
             inputs += 1
         else:
             outputs += 1
+    if empty and _last(recording):
+        print(f"nothing to show: {_chosen(options, recording)}")
     return _tell(recording, _identical(inputs, outputs, segments or len(recording.segments)), None)
 
 
@@ -259,8 +292,10 @@ def _go_on() -> bool:
 
 def _draw(options: argparse.Namespace, recording: Recording) -> int:
     steps = recording.steps
-    scenes: Iterable[Scene] = Story(_opening(recording)).tell(steps)
-    scenes = selected(scenes, first=options.first, last=options.last, name=options.name)
+    told = Story(_opening(recording)).tell(steps)
+    scenes = list(selected(told, first=options.first, last=options.last, name=options.name))
+    if not scenes:
+        raise _Unusable(f"nothing to draw: nothing happened in {_chosen(options, recording)}" if steps else NOTHING)
     start = _start(recording)
     if options.ladder:
         lines = ladder.draw(scenes, start=start, wall=_wall(recording))
@@ -276,6 +311,11 @@ def _capture(options: argparse.Namespace, recording: Recording) -> int:
     chunks = pcap.write(
         steps, agent=_opening(recording), wall=_wall(recording), first=options.first, last=options.last
     )
+    # Nothing is created for a capture without packets: its header, then one piece for each.
+    begin = tuple(islice(chunks, 2))
+    if len(begin) < 2:
+        raise _Unusable(f"nothing to capture: no packets in {_chosen(options, recording)}" if steps else NOTHING)
+    chunks = chain(begin, chunks)
     if options.pcap == "-":
         sys.stdout.flush()
         for chunk in chunks:

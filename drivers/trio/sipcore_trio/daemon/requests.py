@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from sipcore.errors import LocalProtocolError
+from sipcore.events import Event, StatusChanged
+from sipcore.explain import explain
 from sipcore.syntax.grammar import visible
+from sipcore.values import Status
 from sipcore_trio.daemon.control import RequestError
 from sipcore_trio.daemon.narrator import counted
 from sipcore_trio.daemon.recording import dumped, summary
@@ -29,6 +34,12 @@ STATUSES_PER_CHUNK = 100
 
 TRACE_BUFFER = 256
 """Messages kept for a client that does not read; past it they are left out, and that is told."""
+
+WATCH_BUFFER = 4096
+"""Changes kept for a client that does not read; at a restart of a registrar all change within seconds."""
+
+MAX_SENTENCE = 2000
+"""Characters of a line of an explanation; a peer's words in it are shorter."""
 
 Lines = AsyncGenerator[bytes, None]
 Request = dict[str, Any]
@@ -72,7 +83,9 @@ class Requests:
                     continue  # removed since
                 lines.append(line({"registration": status_json(status, self.daemon.wall)}))
             yield b"".join(lines)
-        yield line({"ok": True})
+        state = self.daemon.state
+        trouble = None if state is None else state.trouble
+        yield line({"ok": True, **({"notes": [f"state: {visible(trouble, MAX_SENTENCE)}"]} if trouble else {})})
 
     async def send(self, request: Request) -> Lines:
         """Register or un-register now."""
@@ -89,6 +102,17 @@ class Requests:
         """Read the file again."""
         count, notes = await self.daemon.reload()
         yield line({"ok": True, "text": counted(count, "registration"), "notes": notes})
+
+    async def stop(self, request: Request) -> Lines:
+        """End, and with `unregister` remove the bindings that the state would keep."""
+        unregister = request.get("unregister", False)
+        if not isinstance(unregister, bool):
+            raise RequestError("unregister is true or false")
+        try:
+            yield line({"ok": True, "text": "stopping"})
+        finally:
+            # Behind the answer, which would else be lost; also when nobody waits for it.
+            self.daemon.stop(unregister=unregister)
 
     async def trace(self, request: Request) -> Lines:
         """Messages as they come and go, until the client leaves."""
@@ -116,6 +140,47 @@ class Requests:
         finally:
             agent.looks = tuple(one for one in agent.looks if one is not look)
 
+    async def explain(self, request: Request) -> Lines:
+        """Why a registration is in its state."""
+        agent, name = self.daemon.agent, self.daemon.known(needed(request))
+        now = self.daemon.driver.now()
+        found = explain(agent.status(name), agent.account(name), proven=agent.proven(name), now=now)
+        yield line({"explanation": asdict(found), "lines": [visible(text, MAX_SENTENCE) for text in found.lines()]})
+        yield line({"ok": True})
+
+    async def watch(self, request: Request) -> Lines:
+        """The statuses as they are, then each change, until the client leaves."""
+        daemon, name = self.daemon, request.get("name")
+        names = daemon.agent.names() if name is None else (daemon.known(name),)
+        sender, receiver = trio.open_memory_channel[Status](WATCH_BUFFER)
+        missed = 0
+
+        def look(event: Event) -> None:
+            nonlocal missed
+            if isinstance(event, StatusChanged) and name in (None, event.status.name):
+                try:
+                    sender.send_nowait(event.status)
+                except trio.WouldBlock:
+                    missed += 1
+
+        # From here on nothing is missed; what changes meanwhile comes behind the list.
+        daemon.watchers += (look,)
+        try:
+            for start in range(0, len(names), STATUSES_PER_CHUNK):
+                lines = []
+                for one in names[start : start + STATUSES_PER_CHUNK]:
+                    with suppress(LocalProtocolError):
+                        lines.append(line({"registration": status_json(daemon.agent.status(one), daemon.wall)}))
+                yield b"".join(lines)
+            yield line({"complete": True})
+            async for status in receiver:
+                yield line({"registration": status_json(status, daemon.wall)})
+                if missed:
+                    yield line({"note": f"{missed} changes were left out"})
+                    missed = 0
+        finally:
+            daemon.watchers = tuple(one for one in daemon.watchers if one is not look)
+
     async def record(self, request: Request) -> Lines:
         """The recording in memory, or how much there is of it."""
         daemon = self.daemon
@@ -136,11 +201,14 @@ COMMANDS: dict[str, Callable[[Requests, Request], Lines]] = {
     "register": Requests.send,
     "unregister": Requests.send,
     "reload": Requests.reload,
+    "stop": Requests.stop,
     "trace": Requests.trace,
+    "explain": Requests.explain,
+    "watch": Requests.watch,
     "record": Requests.record,
 }
 
-AT_ANY_TIME = frozenset({"show"})
+AT_ANY_TIME = frozenset({"show", "explain", "watch"})
 """Commands that are answered while the daemon stops, too."""
 
 

@@ -9,9 +9,10 @@ import random
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from types import FrameType
+from typing import Any
 
 import trio
 
@@ -19,6 +20,7 @@ from sipcore.asterisk import Configuration
 from sipcore.errors import ConfigError, LocalProtocolError
 from sipcore.events import Event, Rejected, Unregistered
 from sipcore.profiles import PROFILES
+from sipcore.settings import Written
 from sipcore.syntax.grammar import visible
 from sipcore_trio.daemon import codes
 from sipcore_trio.daemon.checks import (
@@ -29,11 +31,12 @@ from sipcore_trio.daemon.checks import (
     raise_descriptors,
 )
 from sipcore_trio.daemon.control import ControlError, ControlSocket, RequestError
-from sipcore_trio.daemon.logs import fault, start_logging
+from sipcore_trio.daemon.logs import fault, show_trace, start_logging
 from sipcore_trio.daemon.narrator import Narrator, counted, listed
 from sipcore_trio.daemon.recording import RecordedAgent, RecordFile
 from sipcore_trio.daemon.requests import EVERY, Requests
 from sipcore_trio.daemon.services import Service, wanted
+from sipcore_trio.daemon.state import State
 from sipcore_trio.daemon.tracer import TracedAgent
 from sipcore_trio.driver import Driver, now
 
@@ -78,7 +81,7 @@ def _too_late(number: int, frame: FrameType | None) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    log = start_logging(options.log_level)
+    log = start_logging(options.log_level, options.log_format)
     gc.disable()
     try:
         profile = PROFILES[options.profile]
@@ -100,9 +103,9 @@ def _run(options: argparse.Namespace) -> int:
         return codes.USAGE
     for warning in warnings:
         log.warning("%s", visible(warning, 1000))
+    daemon = Daemon(options, configuration, control, log, record)
+    del configuration  # the accounts live on in the agent, the rest may go
     try:
-        daemon = Daemon(options, configuration, control, log, record)
-        del configuration  # the accounts live on in the agent, the rest may go
         try:
             daemon.services = wanted(daemon)
         except (ConfigError, StartError) as error:
@@ -115,6 +118,8 @@ def _run(options: argparse.Namespace) -> int:
         control.close()
         if record is not None:
             record.close()
+        if daemon.state is not None:
+            daemon.state.close()
     return daemon.code
 
 
@@ -138,8 +143,16 @@ class Daemon:
         self.recorder: RecordedAgent | None = None
         """The agent, when it records."""
         self.driver: Driver
+        self.state: State | None = None
+        """What is remembered over the end, with `--state`."""
+        self.keeps_bindings = options.state is not None
+        """What the end does."""
         self.services: tuple[Service, ...] = ()
         """What runs beside the registrations."""
+        self.written: Mapping[str, Written] = {}
+        """What else the configuration says of each registration, for those who print it."""
+        self.watchers: tuple[Callable[[Event], None], ...] = ()
+        """Who follows the changes over the control socket."""
         self._first: Configuration | None = configuration
         self._held = frozenset(configuration.binds)
         self._stopping = trio.Event()
@@ -153,12 +166,12 @@ class Daemon:
     async def main(self) -> None:
         """Everything, from the first REGISTER to the last."""
         self.agent = self._make_agent()
-        self.driver = Driver(self.agent, self.on_event)
+        self.driver = self._make_driver()
         if self.recorder is not None and self.record is not None:
             self.recorder.record_to(self.record, now=self.driver.now())
-        self.narrator = Narrator(self.log.log, enabled=self.log.isEnabledFor, wall=self.wall)
+        self.narrator = Narrator(self.log.log, enabled=self.log.isEnabledFor, wall=self.wall, aor=self._aor)
         if self.options.trace:
-            self.agent.looks += (_to_stderr,)
+            self.agent.looks += (show_trace,)
         with trio.open_signal_receiver(*ENDING, signal.SIGHUP) as signals:
             if not signal.sigpending().isdisjoint(ENDING):
                 return
@@ -179,9 +192,19 @@ class Daemon:
 
     def _make_agent(self) -> TracedAgent:
         if self.options.no_ring and self.record is None:
-            return TracedAgent(random=random.SystemRandom())
-        self.recorder = RecordedAgent(random=random.SystemRandom(), now=now(), ring=not self.options.no_ring)
+            return TracedAgent(random=random.SystemRandom(), now=now(), **self._remembering())
+        self.recorder = RecordedAgent(
+            random=random.SystemRandom(), now=now(), ring=not self.options.no_ring, **self._remembering()
+        )
         return self.recorder
+
+    def _remembering(self) -> dict[str, Any]:
+        if self.state is None:
+            return {}
+        return {"snapshot": self.state.records, "wall": time.time(), "remembers": True}
+
+    def _make_driver(self) -> Driver:
+        return Driver(self.agent, self.on_event, remember=None if self.state is None else self.state.write)
 
     def wall(self, moment: float) -> float:
         """A time of the agent as wall-clock time."""
@@ -193,6 +216,8 @@ class Daemon:
             self.narrator.tell(event, self.agent.now)
         except Exception as error:
             self._fail(error)
+        for watcher in self.watchers:
+            watcher(event)
         for service in self.services:
             self._tell(service, service.on_event, event)
         if not self._stopping.is_set():
@@ -223,6 +248,12 @@ class Daemon:
         for service in self.services:
             self._tell(service, getattr(service, hook))
 
+    def _aor(self, name: str) -> str | None:
+        try:
+            return self.agent.account(name).aor
+        except LocalProtocolError:
+            return None  # removed by now
+
     # --- beginning and end -----------------------------------------------------------------------------------------
 
     async def _drive(self) -> None:
@@ -239,7 +270,7 @@ class Daemon:
 
     def _replace_driver(self) -> None:
         # The sockets went with the old one; over new ones the bindings can still be removed.
-        self.driver = Driver(self.agent, self.on_event)
+        self.driver = self._make_driver()
         for flow in tuple(self.agent.flows):
             self.driver.feed(self.agent.flow_closed, flow, "internal error")
 
@@ -266,10 +297,13 @@ class Daemon:
             "%s: %s, profile %s, control socket %s",
             configuration.file,
             counted(len(accounts), "registration"),
-            self.profile.name,
+            # A TOML file says itself which, and it can be several.
+            " and ".join(dict.fromkeys(account.profile.name for account in accounts)),
             self.control.path,
         )
         now = self.driver.now()
+        self.agent.identify = configuration.identify
+        self.written = configuration.written
         for account in accounts:
             self.agent.add(account, now=now)
         del configuration, accounts
@@ -288,10 +322,14 @@ class Daemon:
     async def _stop(self) -> None:
         self._each("on_stopping")
         registered = len(self.agent.names())
-        self.log.info("stopping: removing the bindings of %s", counted(registered, "registration"))
+        keeps = self.keeps_bindings and self.state is not None
+        doing = "keeping" if keeps else "removing"
+        self.log.info("stopping: %s the bindings of %s", doing, counted(registered, "registration"))
         bound = self.options.stop_within or STOP_WITHIN + registered / STOPS_PER_SECOND
         try:
-            self.driver.feed(self.agent.close)
+            if keeps and self.state is not None:
+                self.state.save()
+            self.driver.feed(self.agent.close, unregister=not keeps)
         except Exception as error:
             self._fail(error)
         else:
@@ -339,6 +377,8 @@ class Daemon:
                 check_addresses(configuration.binds.items(), held=self._held)
                 self._held |= frozenset(configuration.binds)
                 self.driver.feed(self.agent.reload, configuration.accounts)
+                self.agent.identify = configuration.identify
+                self.written = configuration.written
             except (ConfigError, StartError, LocalProtocolError) as error:
                 self.log.error("reload refused, nothing changed: %s", visible(str(error), 1000))
                 raise RequestError(str(error), codes.USAGE) from None
@@ -358,6 +398,11 @@ class Daemon:
             return count, warnings
 
     # --- what operators do -----------------------------------------------------------------------------------------
+
+    def stop(self, *, unregister: bool) -> None:
+        """End; without a state the bindings are removed in any case."""
+        self.keeps_bindings = not unregister
+        self._stopping.set()
 
     @property
     def stopping(self) -> bool:
@@ -391,13 +436,6 @@ class Daemon:
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise RequestError(f"there is no registration {name!r}{hint}")
         return name
-
-
-def _to_stderr(data: bytes, text: str) -> None:
-    # A stderr that is full or gone ends no registration.
-    if sys.stderr is not None:
-        with suppress(OSError, ValueError):
-            print(text, file=sys.stderr, flush=True)
 
 
 def _name(number: int) -> str:

@@ -49,7 +49,18 @@ class Service:
         """The bindings are about to be removed, or kept."""
 
 
-SERVICES: tuple[tuple[str, str], ...] = ()
+SERVICES: tuple[tuple[str, str], ...] = (
+    ("state", "sipcore_trio.daemon.state:make"),
+    ("asterisk_log", "sipcore_trio.daemon.asterisklog:make"),
+    ("asterisk_metrics", "sipcore_trio.daemon.web:needs"),
+    ("ready", "sipcore_trio.daemon.web:needs"),
+    ("statsd", "sipcore_trio.daemon.statsd:make"),
+    ("health", "sipcore_trio.daemon.web:make"),
+    ("metrics", "sipcore_trio.daemon.web:make_for_metrics"),
+    ("ami", "sipcore_trio.daemon.ami:needs"),
+    ("manager", "sipcore_trio.daemon.ami:make"),
+    ("", "sipcore_trio.daemon.notify:make"),
+)
 """The option that asks for a service, and who makes it: `module:function`, called with the `Daemon`. It may raise
 `StartError` or `ConfigError`, and may return None. Without an option it is always called."""
 

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sipcore.agent import UserAgent
+from sipcore.exchange import Outcome, Reply
 from sipcore.flows import Flow
 from sipcore.redact import redact
+from sipcore.registration.kinds import ChallengeKind, RequestKind
 from sipcore.syntax.grammar import visible
 from sipcore.syntax.message import Request, Response
 from sipcore.values import Address, format_address
+from sipcore_trio.daemon.counts import Counts
 
 __all__ = ["Look", "TracedAgent", "concerns", "format_message"]
 
@@ -26,6 +29,8 @@ class TracedAgent(UserAgent):
     """A `UserAgent` whose messages can be watched. Streams are shown by the message, datagrams as they came."""
 
     looks: tuple[Look, ...] = ()
+    counts: Counts | None = None
+    """Who counts for the metrics."""
 
     def transmit(self, flow: Flow, data: bytes, remote: Address | None) -> None:
         """Send; see `Endpoint`."""
@@ -52,6 +57,21 @@ class TracedAgent(UserAgent):
         if self.looks and flow.reliable:
             self._show("received from", flow, data, flow.remote)
         super().on_response(flow, response, data, source, now)
+
+    def on_register_sent(self, name: str, kind: RequestKind) -> None:
+        """See `UserAgent`."""
+        if self.counts is not None:
+            self.counts.sent(name, kind)
+
+    def on_register_answered(self, name: str, reply: Reply, outcome: Outcome, seconds: float) -> None:
+        """See `UserAgent`."""
+        if self.counts is not None:
+            self.counts.answered(name, reply, outcome, seconds)
+
+    def on_challenge(self, name: str, kind: ChallengeKind) -> None:
+        """See `UserAgent`."""
+        if self.counts is not None:
+            self.counts.challenged(kind)
 
     def _show(self, direction: str, flow: Flow, data: bytes, remote: Address | None) -> None:
         # Who watches must not be able to disturb what is watched.

@@ -1,14 +1,32 @@
-"""The commands that read files: `replay`."""
+"""The commands that read files: `check`, `convert`, `schema`, `replay`."""
 
 from __future__ import annotations
 
-from sipcore_trio.daemon.commands.grammar import Commands, number
+from sipcore_trio.daemon.commands.grammar import Commands, add_profile, number
 
 __all__ = ["add"]
 
 
 def add(commands: Commands) -> None:
     """Add the commands."""
+    check = commands.add_parser("check", help="what becomes of each option of a configuration", allow_abbrev=False)
+    check.add_argument("-c", "--config", required=True, metavar="FILE", help="pjsip.conf, or a .toml")
+    check.add_argument("--strict", action="store_true", help="an option that is read and not used is an error")
+    check.add_argument("--quiet", action="store_true", help="leave out the options that are used")
+    check.add_argument("--json", action="store_true", help="a list of objects")
+    check.set_defaults(call="sipcore_trio.daemon.examining:check")
+
+    convert = commands.add_parser("convert", help="a pjsip.conf as TOML, or TOML as a pjsip.conf", allow_abbrev=False)
+    convert.add_argument("-c", "--config", required=True, metavar="FILE", help="pjsip.conf, or a .toml")
+    convert.add_argument("-o", "--output", metavar="FILE", help="a new file; default: stdout")
+    convert.add_argument("--secrets", action="store_true", help="write passwords into the text")
+    convert.set_defaults(call="sipcore_trio.daemon.examining:convert")
+    for command in (check, convert):
+        add_profile(command)
+
+    schema = commands.add_parser("schema", help="the JSON Schema of the TOML form", allow_abbrev=False)
+    schema.set_defaults(call="sipcore_trio.daemon.examining:schema")
+
     replay = commands.add_parser("replay", help="play a recording back, or draw it", allow_abbrev=False)
     replay.add_argument("file", metavar="FILE", help="a recording, or - for stdin")
     shown = replay.add_mutually_exclusive_group()

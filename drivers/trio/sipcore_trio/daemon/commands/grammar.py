@@ -11,10 +11,12 @@ from sipcore_trio.daemon import codes
 
 __all__ = [
     "DISTRIBUTION",
+    "PROFILE_NAMES",
     "Commands",
     "Parser",
     "Version",
     "add_control",
+    "add_profile",
     "default_control",
     "number",
     "one_of",
@@ -24,6 +26,8 @@ __all__ = [
 ]
 
 DISTRIBUTION = "sipcore-registration"
+
+PROFILE_NAMES = ("ASTERISK", "SIPCORE", "JSSIP")
 
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30}
 """By how many bits each shifts."""
@@ -76,6 +80,17 @@ def default_control() -> str:
 def add_control(command: argparse.ArgumentParser) -> None:
     """The option `--control`."""
     command.add_argument("--control", default=default_control(), metavar="PATH", help=f"default: {default_control()}")
+
+
+def add_profile(command: argparse.ArgumentParser) -> None:
+    """The option `--profile`."""
+    command.add_argument(
+        "--profile",
+        type=one_of(*PROFILE_NAMES),
+        default=PROFILE_NAMES[0],
+        metavar="P",
+        help=f"of a pjsip.conf: {', '.join(PROFILE_NAMES)}; default: {PROFILE_NAMES[0]}",
+    )
 
 
 def seconds(least: float) -> Callable[[str], float]:
