@@ -49,7 +49,7 @@ def test_watch_tells_of_the_end_of_the_daemon(start: Start, registrar: Ports, co
     daemon.signal(signal.SIGTERM)
     assert daemon.wait() == 0
     assert watcher.wait() == 3
-    assert "alice: Stopped" in watcher.output
+    assert "alice: Unregistered" in watcher.output
     assert "closed the connection" in watcher.output
 
 
@@ -93,3 +93,33 @@ def test_explain_names_the_fatal_response(start: Start, sipcore: Run, registrar:
     same = json.loads(sipcore("explain", "alice", "--json", "--control", config.control).stdout)
     assert set(same) == {"summary", "said", "rule", "next", "advice"}
     assert "wrong" not in [same["summary"], same["said"], *same["advice"][:1]]
+
+
+def test_asterisks_commands_as_scripts_give_them(
+    start: Start, sipcore: Run, registrar: Ports, config: Config
+) -> None:
+    config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}"), entry("bob", f"sip:127.0.0.1:{registrar.udp}"))
+    start(*config.arguments()).wait_for("bob: Registered")
+    control = ("--control", config.control)
+    shown = sipcore("-rx", "pjsip show registrations", *control)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("\n <Registration/ServerURI...")
+    assert f" alice/sip:127.0.0.1:{registrar.udp}" in shown.stdout
+    assert shown.stdout.endswith("\nObjects found: 2\n\n")
+    for words in (("show", "registrations"), ("list", "registrations")):
+        same = sipcore(*words, "--asterisk", *control)
+        assert [line[:90] for line in same.stdout.splitlines()] == [line[:90] for line in shown.stdout.splitlines()]
+        assert same.returncode == 0
+    one = sipcore("show", "registration", "alice", "--asterisk", *control).stdout
+    assert " client_uri               : sip:alice@example.com\n" in one
+    assert sipcore("-rx", "pjsip send unregister alice", *control).returncode == 0
+    assert sipcore("-rx", "module reload res_pjsip_outbound_registration.so", *control).stdout == (
+        "Module 'res_pjsip_outbound_registration.so' reloaded successfully.\n"
+    )
+    wrong = sipcore("-rx", "pjsip shw registrations", *control)
+    assert wrong.returncode == 1
+    assert wrong.stdout.startswith("No such command 'pjsip shw registrations'")
+    config.path.write_text("[x]\ntype = registration\n")
+    refused = sipcore("asterisk", "core", "reload", *control)
+    assert refused.returncode == 1
+    assert "server_uri" in refused.stdout

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from collections.abc import Awaitable, Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import trio
@@ -19,14 +17,13 @@ import trio
 from sipcore.asterisk.ami import AmiSession, Manager
 from sipcore.asterisk.ami_settings import ManagerSettings, load_manager, loopback_address
 from sipcore.asterisk.syntax import decode
-from sipcore.config import Account
-from sipcore.errors import LocalProtocolError
 from sipcore.events import Event
-from sipcore.settings import Verdict, Written
+from sipcore.settings import Verdict
 from sipcore.syntax.grammar import visible
-from sipcore.values import Address, Status, format_address
+from sipcore.values import Address, format_address
 from sipcore_sync.sockets import error_text, listen_streams
 from sipcore_trio.daemon.checks import StartError, SystemFiles, check_permissions
+from sipcore_trio.daemon.console import DaemonView
 from sipcore_trio.daemon.control import RequestError
 from sipcore_trio.daemon.logs import fault
 from sipcore_trio.daemon.services import Service
@@ -34,15 +31,13 @@ from sipcore_trio.daemon.services import Service
 if TYPE_CHECKING:
     from sipcore_trio.daemon.run import Daemon
 
-__all__ = ["AmiServer", "AmiService", "DaemonView", "load_settings", "make", "needs"]
+__all__ = ["AmiServer", "AmiService", "load_settings", "make", "needs"]
 
 SEND_TIMEOUT = 10.0
 """Seconds for the client to take one piece."""
 
 PIECE = 4096
 """Bytes that are read at once."""
-
-DISTRIBUTION = "sipcore-registration"
 
 Reload = Callable[[], Awaitable[str | None]]
 """Reads the configuration again; returns why it was refused, or None."""
@@ -231,8 +226,7 @@ class AmiService(Service):
     def __init__(self, daemon: Daemon, settings: ManagerSettings, server: AmiServer) -> None:
         self._daemon = daemon
         self._server = server
-        self._view = DaemonView(daemon)
-        self._manager = Manager(settings, self._view, random=random.SystemRandom())
+        self._manager = Manager(settings, DaemonView(daemon), random=random.SystemRandom())
         daemon.log.info("AMI on %s", format_address(server.address))
 
     async def run(self) -> None:
@@ -247,10 +241,6 @@ class AmiService(Service):
         self._manager.tell(event, now=self._daemon.driver.now())
         self._server.wake()
 
-    def on_started(self) -> None:
-        """The configuration is loaded."""
-        self._view.started = self._view.loaded = self._daemon.driver.now()
-
     def on_reloaded(self) -> None:
         """It was read again, or refused."""
         self._manager.learn()
@@ -260,61 +250,4 @@ class AmiService(Service):
             await self._daemon.reload()
         except RequestError as error:
             return str(error)
-        self._view.loaded = self._daemon.driver.now()
         return None
-
-
-class DaemonView:
-    """What commands see of a daemon."""
-
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-        self.started = 0.0
-        self.loaded = 0.0
-
-    @property
-    def version(self) -> str:
-        """The version of the distribution."""
-        try:
-            return version(DISTRIBUTION)
-        except PackageNotFoundError:
-            return "unknown"
-
-    def names(self) -> tuple[str, ...]:
-        """All registrations."""
-        return self._daemon.agent.names()
-
-    def status(self, name: str) -> Status:
-        """Raises `LocalProtocolError`."""
-        return self._daemon.agent.status(name)
-
-    def account(self, name: str) -> Account:
-        """Raises `LocalProtocolError`."""
-        return self._daemon.agent.account(name)
-
-    def written(self, name: str) -> Written | None:
-        """What else the file says of it."""
-        return self._daemon.written.get(name)
-
-    def register(self, name: str) -> None:
-        """Raises `LocalProtocolError`."""
-        self._check()
-        self._daemon.driver.feed(self._daemon.agent.register, name)
-
-    def unregister(self, name: str) -> None:
-        """Raises `LocalProtocolError`."""
-        self._check()
-        self._daemon.driver.feed(self._daemon.agent.unregister, name)
-
-    def wall(self, moment: float) -> float:
-        """A time of the agent as wall-clock time."""
-        return self._daemon.wall(moment)
-
-    def local(self, moment: float) -> tuple[str, str]:
-        """A time of the agent as local date and time of day."""
-        local = time.localtime(self._daemon.wall(moment))
-        return time.strftime("%Y-%m-%d", local), time.strftime("%H:%M:%S", local)
-
-    def _check(self) -> None:
-        if self._daemon.stopping:
-            raise LocalProtocolError("the daemon is stopping")

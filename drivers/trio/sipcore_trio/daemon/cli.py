@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = codes.OK
     try:
         try:
-            options = _parse(sys.argv[1:] if arguments is None else arguments)
+            options = _parse(sys.argv[1:] if arguments is None else list(arguments))
             code = _call(options)
         finally:
             # Here and not at the interpreter's end, where nobody could say it better.
@@ -59,6 +59,9 @@ def _call(options: argparse.Namespace) -> int:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     top = parser()
+    if arguments[:1] in (["-rx"], ["-x"]):
+        # As scripts call Asterisk.
+        arguments = ["asterisk", *arguments[1:]]
     command = _check_options(top, arguments)
     options, rest = top.parse_known_args(arguments)
     if rest:

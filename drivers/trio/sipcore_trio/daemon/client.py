@@ -20,6 +20,7 @@ from sipcore_trio.daemon.render import detail, print_table
 __all__ = [
     "Refused",
     "Unreachable",
+    "asterisk",
     "be_lenient",
     "complain",
     "exchange",
@@ -68,7 +69,14 @@ def show(options: argparse.Namespace) -> int:
     if one and not found:
         return complain(Unreachable(f"what answers at {options.control} is no sipcore daemon"))
     be_lenient()
-    if options.json:
+    if options.asterisk:
+        quoted = "" if not one else options.name.replace("\\", "\\\\").replace('"', '\\"')
+        text = f'pjsip show registration "{quoted}"' if one else "pjsip show registrations"
+        try:
+            _asterisk(options.control, text)
+        except (Unreachable, Refused) as error:
+            return complain(error)
+    elif options.json:
         print(json.dumps(found[0] if one else found, indent=2, ensure_ascii=True))
     elif one:
         for line in detail(found[0], time.time()):
@@ -78,6 +86,23 @@ def show(options: argparse.Namespace) -> int:
     # Of nothing at all one cannot say that it is registered.
     registered = bool(found) and all(item["state"] == "Registered" for item in found)
     return codes.OK if registered else codes.NOT_REGISTERED
+
+
+def asterisk(options: argparse.Namespace) -> int:
+    """`sipcore -rx COMMAND`: 0 when the command was carried out, 1 when it says that it failed."""
+    be_lenient()
+    try:
+        return codes.OK if _asterisk(options.control, " ".join(options.line)) else codes.FAILED
+    except (Unreachable, Refused) as error:
+        return complain(error)
+
+
+def _asterisk(control: str, text: str) -> bool:
+    done = False
+    for line in exchange(control, {"command": "asterisk", "line": text}):
+        sys.stdout.write(line.get("piece", ""))
+        done = bool(line.get("done", done))
+    return done
 
 
 def explain(options: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from sipcore.events import Event, StatusChanged
 from sipcore.explain import explain
 from sipcore.syntax.grammar import visible
 from sipcore.values import Status
+from sipcore_trio.daemon.console import command
 from sipcore_trio.daemon.control import RequestError
 from sipcore_trio.daemon.narrator import counted
 from sipcore_trio.daemon.recording import dumped, summary
@@ -38,6 +39,9 @@ TRACE_BUFFER = 256
 WATCH_BUFFER = 4096
 """Changes kept for a client that does not read; at a restart of a registrar all change within seconds."""
 
+MAX_PIECE = 65536
+"""Characters of a text that go into one line."""
+
 MAX_SENTENCE = 2000
 """Characters of a line of an explanation; a peer's words in it are shorter."""
 
@@ -56,10 +60,10 @@ class Requests:
         name = request.get("name")
         if name is not None and not isinstance(name, str):
             raise RequestError("name is a string")
-        command = request.get("command")
-        if self.daemon.stopping and command not in AT_ANY_TIME:
+        wanted = request.get("command")
+        if self.daemon.stopping and wanted not in AT_ANY_TIME:
             raise RequestError("the daemon is stopping")
-        found = COMMANDS.get(str(command))
+        found = COMMANDS.get(str(wanted))
         if found is None:
             raise RequestError(f"the commands are {', '.join(COMMANDS)}")
         lines = found(self, request)
@@ -89,13 +93,13 @@ class Requests:
 
     async def send(self, request: Request) -> Lines:
         """Register or un-register now."""
-        command = request["command"]
-        count, skipped = self.daemon.send(command, needed(request))
+        action = request["command"]
+        count, skipped = self.daemon.send(action, needed(request))
         if request["name"] != EVERY:
-            text = f"{command}: {visible(request['name'])}"
+            text = f"{action}: {visible(request['name'])}"
         else:
             more = f"; {skipped} skipped, just being removed" if skipped else ""
-            text = f"{command}: {counted(count, 'registration')}{more}"
+            text = f"{action}: {counted(count, 'registration')}{more}"
         yield line({"ok": True, "text": text})
 
     async def reload(self, request: Request) -> Lines:
@@ -147,6 +151,16 @@ class Requests:
         found = explain(agent.status(name), agent.account(name), proven=agent.proven(name), now=now)
         yield line({"explanation": asdict(found), "lines": [visible(text, MAX_SENTENCE) for text in found.lines()]})
         yield line({"ok": True})
+
+    async def asterisk(self, request: Request) -> Lines:
+        """A command of Asterisk's command line."""
+        text = request.get("line")
+        if not isinstance(text, str):
+            raise RequestError("asterisk needs a line")
+        output = await command(self.daemon, text)
+        for start in range(0, len(output.text), MAX_PIECE):
+            yield line({"piece": output.text[start : start + MAX_PIECE]})
+        yield line({"ok": True, "done": output.ok})
 
     async def watch(self, request: Request) -> Lines:
         """The statuses as they are, then each change, until the client leaves."""
@@ -205,6 +219,7 @@ COMMANDS: dict[str, Callable[[Requests, Request], Lines]] = {
     "trace": Requests.trace,
     "explain": Requests.explain,
     "watch": Requests.watch,
+    "asterisk": Requests.asterisk,
     "record": Requests.record,
 }
 

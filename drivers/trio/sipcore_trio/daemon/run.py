@@ -153,6 +153,8 @@ class Daemon:
         """What else the configuration says of each registration, for those who print it."""
         self.watchers: tuple[Callable[[Event], None], ...] = ()
         """Who follows the changes over the control socket."""
+        self.started = self.loaded = 0.0
+        """When the first configuration came into force, and when the one that is, on the clock of the driver."""
         self._first: Configuration | None = configuration
         self._held = frozenset(configuration.binds)
         self._stopping = trio.Event()
@@ -301,7 +303,7 @@ class Daemon:
             " and ".join(dict.fromkeys(account.profile.name for account in accounts)),
             self.control.path,
         )
-        now = self.driver.now()
+        self.started = self.loaded = now = self.driver.now()
         self.agent.identify = configuration.identify
         self.written = configuration.written
         for account in accounts:
@@ -379,6 +381,7 @@ class Daemon:
                 self.driver.feed(self.agent.reload, configuration.accounts)
                 self.agent.identify = configuration.identify
                 self.written = configuration.written
+                self.loaded = self.driver.now()
             except (ConfigError, StartError, LocalProtocolError) as error:
                 self.log.error("reload refused, nothing changed: %s", visible(str(error), 1000))
                 raise RequestError(str(error), codes.USAGE) from None

@@ -24,6 +24,13 @@ def add(commands: Commands) -> None:
         form.add_argument("--asterisk", action="store_true", help="exactly as Asterisk's command line shows it")
         add_control(command)
 
+    asterisk = commands.add_parser(
+        "asterisk", help="a command of Asterisk's, as sipcore -rx COMMAND", allow_abbrev=False
+    )
+    asterisk.add_argument("line", nargs="+", metavar="COMMAND", help="such as pjsip show registrations")
+    asterisk.set_defaults(call="sipcore_trio.daemon.client:asterisk")
+    add_control(asterisk)
+
     watch = commands.add_parser("watch", help="follow changes as they happen", allow_abbrev=False)
     watch.add_argument("name", nargs="?", metavar="NAME", help="a registration's name; default: all")
     watch.add_argument("--json", action="store_true", help="one object a line for each change")
