@@ -45,6 +45,9 @@ class Explanation:
             yield f"Try: {text}"
 
 
+_ENDING = (OutcomeClass.TEMPORARY, OutcomeClass.CREDENTIALS, OutcomeClass.PERMANENT)
+
+
 class _Case(NamedTuple):
     status: Status
     account: Account
@@ -64,7 +67,8 @@ class _Case(NamedTuple):
     def fatal(self) -> bool:
         """What Asterisk logs as `Fatal response '401'`."""
         refused = self.cause.code in (401, 407) and self.status.state is State.REJECTED
-        return refused and self.over and self.account.profile.name == "ASTERISK"
+        counted = self.cause.kind in _ENDING and isinstance(self.account.profile.retries[self.cause.kind], Counted)
+        return refused and self.over and counted
 
 
 def explain(status: Status, account: Account, *, proven: bool, now: float) -> Explanation:

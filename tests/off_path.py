@@ -285,10 +285,15 @@ def _walk(value: object, seen: dict[int, int], texts: list[str]) -> None:
         texts.append(repr(bytes(value)))
     else:
         for name, item in _attributes(value):
-            # Nothing looks at it on UDP; on a connection the other twin has heard something, too.
-            if not (isinstance(value, Flow) and name == "heard_at" and not value.reliable):
+            if not isinstance(value, Flow) or not _is_others(value, name):
                 texts.append(name)
                 _walk(item, seen, texts)
+
+
+def _is_others(flow: Flow, name: str) -> bool:
+    """Nothing looks at `heard_at` on UDP; on a connection the other twin has heard something, too. Whoever is answered
+    on a connection puts off its next ping, which says no more than the answer."""
+    return (name == "heard_at" and not flow.reliable) or name == "sent_at"
 
 
 def _attributes(value: object) -> Iterator[tuple[str, object]]:

@@ -260,6 +260,15 @@ def test_what_is_no_recording_is_refused_in_one_line(replay: Replay, tmp_path: P
     assert not (tmp_path / "x.pcap").exists()
 
 
+def test_a_plan_of_the_simulation_is_told_where_it_belongs(replay: Replay, tmp_path: Path) -> None:
+    path = tmp_path / "sim-swarm-7.json"
+    path.write_text('{\n "format": 1,\n "plan": {}\n}\n')
+    code, told, errors = replay(str(path))
+    assert (code, told) == (codes.USAGE, "")
+    assert errors.startswith(f"sipcore: {path}: ")
+    assert errors.endswith("python -m sipcore.testing.sim --plan FILE\n")
+
+
 def test_a_file_that_is_not_there(replay: Replay, tmp_path: Path) -> None:
     path = tmp_path / "none"
     assert replay(str(path)) == (codes.USAGE, "", f"sipcore: {path}: No such file or directory\n")
@@ -402,12 +411,14 @@ def test_the_diagram_in_the_documentation_is_a_real_one(replay: Replay) -> None:
 def test_programs_of_the_documentation_record_what_they_do(start: Callable[..., Process]) -> None:
     server = start("registrar", "--listen", "udp:127.0.0.1:0", "--user", f"alice:{PASSWORD}")
     port = server.wait_for("listening on udp:").rpartition(":")[2]
-    names: dict[str, Any] = {"account": Account(f"sip:alice@127.0.0.1:{port}", password=PASSWORD)}
+    account = Account(f"sip:alice@127.0.0.1:{port}", password=PASSWORD)
     programs = re.findall(r"^```python\n(.*?)^```$", DOCS.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     recorded = []
     for program in programs:
+        names: dict[str, Any] = {}
         exec(compile(program, str(DOCS), "exec"), names)
-        recorded.append([step.name for step in read(names["lines"]).steps])
+        lines = names["run"](account) if "run" in names else names["lines"]
+        recorded.append([step.name for step in read(lines).steps])
     assert [steps[:2] for steps in recorded] == [["add", "register"], ["add", "register"]]
     assert "Unregistered" in recorded[0]
 

@@ -211,9 +211,10 @@ def test_a_registrar_that_is_silent_does_not_hold_up_the_end(start: Start, confi
 def test_a_second_signal_ends_it_at_once(start: Start, sipcore: Run, config: Config) -> None:
     silent = start("registrar", "--listen", "udp:127.0.0.1:0", "--silent")
     port = silent.wait_for("listening on udp:").rpartition(":")[2]
-    config.write(entry("alice", f"sip:127.0.0.1:{port}").replace("timer_b = 1280", "timer_b = 60000"))
-    daemon = start(*config.arguments("--stop-within", "86400"))
-    daemon.wait_for("temporary: at ")
+    config.write(entry("alice", f"sip:127.0.0.1:{port}"))
+    config.path.write_text(config.path.read_text().replace("timer_b = 1280", "timer_b = 3600000"))
+    daemon = start(*config.arguments("--stop-within", "86400", "--trace"))
+    daemon.wait_for("sent to")
     daemon.signal(signal.SIGTERM)
     daemon.wait_for("stopping")
     # Nothing is registered any more once the end has begun.

@@ -57,6 +57,8 @@ class Traffic:
         self._by_branch: dict[bytes, Sent | None] = {}
         self._last: dict[bytes, Sent] = {}
         self._cseqs: dict[bytes, int] = {}
+        self._homes: dict[bytes, tuple[Address, float]] = {}
+        """By Call-ID: where it listened when it last said so rightly, and until when it may say so still."""
         self._counts: dict[tuple[bytes, bytes], int] = {}
         self._buckets: dict[bytes, tuple[float, float]] = {}
         self._tails: dict[int, bytes] = {}
@@ -99,8 +101,8 @@ class Traffic:
         self.call_ids[user] = call_id
         self._ends(user, call_id, now, removes=_removes(data))
         local = self._local(flow)
-        if local is not None and not _removes(data) and b"@%b:%d" % (local[0].encode(), local[1]) not in data:
-            raise BrokenInvariant(2, f"{user} is registered where nobody listens, for it is {local}", now)
+        if local is not None and not _removes(data):
+            self._names(user, call_id, data, local, now)
 
     def want(self, user: str, wanted: bool, now: float) -> None:
         """The user wants to be registered from now on, or not to be."""
@@ -176,6 +178,18 @@ class Traffic:
             if count <= self._counts.get(key, 0):
                 raise BrokenInvariant(5, f"nc {count} after {self._counts[key]}", now)
             self._counts[key] = count
+
+    def _names(self, user: str, call_id: bytes, data: bytes, local: Address, now: float) -> None:
+        """Contact names where the flow listens. An attempt that was under way when the host moved may end as it began,
+        since another follows at once."""
+        if b"@%b:%d" % (local[0].encode(), local[1]) in data:
+            self._homes[call_id] = (local, float("inf"))
+            return
+        home, until = self._homes.get(call_id, (local, 0.0))
+        until = min(until, now + 2 * TIMER_F)
+        self._homes[call_id] = (home, until)
+        if now > until or b"@%b:%d" % (home[0].encode(), home[1]) not in data:
+            raise BrokenInvariant(2, f"{user} is registered where nobody listens, for it is {local}", now)
 
     def _ends(self, user: str, call_id: bytes, now: float, *, removes: bool) -> None:
         if self.closing and not removes:
