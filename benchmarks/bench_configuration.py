@@ -1,4 +1,5 @@
-"""What it costs to read a `pjsip.conf` of ten thousand registrations: CPU time, and memory that is kept.
+"""What it costs to read a `pjsip.conf` of ten thousand registrations: CPU time, and memory that is kept; and what a
+reload of it costs an agent that has them all registered.
 
 Four files that say the same: each registration and its auth written out, both from templates, the same brought in by
 `#include` from a file for each hundred, and wizards. The bar is in seconds, as a reload has to be over in the time that
@@ -14,13 +15,19 @@ import time
 import tracemalloc
 from collections.abc import Mapping, Sequence
 
-from sipcore.asterisk import load
+from sipcore.asterisk import load, parse
 from sipcore.settings import Configuration
+from sipcore.testing import Pair
+from sipcore.testing.wire import Wire
 
 BARS = {"plain": 2.0, "templates": 2.0, "included": 2.0, "wizards": 4.0}
 """Seconds of CPU for `REGISTRATIONS`; a wizard makes five objects for each."""
 
 REGISTRATIONS = 10_000
+
+RELOAD_BARS = {"one changed": 0.2, "all changed": 1.0}
+"""Seconds of CPU for `REGISTRATIONS`, in the agent alone: one line of one of them was edited, which sends one REGISTER,
+or one of their template, which sends nothing."""
 
 MEMORY_BAR = 3072
 """Bytes for each registration that stay when the file has been read: accounts and credentials, and no tree."""
@@ -120,6 +127,11 @@ def main() -> int:
             f"{seconds / floor:5.1f} x the floor; {memory:6.0f} bytes kept for each (bar {MEMORY_BAR})",
             flush=True,
         )
+    floor = min(_floor(_forms(count)["templates"]) for _ in range(arguments.runs))
+    for name, seconds in _reloads(count, arguments.runs).items():
+        bar = RELOAD_BARS[name] * count / REGISTRATIONS
+        missed |= seconds > bar
+        print(f"reload, {name}: {seconds:.3f} s for {count} (bar {bar:.3f} s), {seconds / floor:.1f} x the floor")
     return int(missed)
 
 
@@ -154,6 +166,32 @@ def _seconds(directory: Directory, count: int) -> float:
     taken = time.process_time() - begun
     assert len(configuration.accounts) == count
     return taken
+
+
+def _reloads(count: int, runs: int) -> dict[str, float]:
+    """Seconds of CPU by what changed, the least of some runs, each there and back."""
+    text = _forms(count)["templates"]["pjsip.conf"].replace("sip:sip.example.com", "sip:example.com")
+    edits = {
+        "one changed": text.replace("contact_user = user0\n", "contact_user = user0\nexpiration = 700\n", 1),
+        "all changed": text.replace("retry_interval = 30", "retry_interval = 31", 1),
+    }
+    before = parse(text).accounts
+    users = {f"user{number}": f"secret{number}" for number in range(count)}
+    # A latency, since all at one instant would be too much for the virtual world.
+    pair = Pair(*before, users=users, wire=Wire(latency=0.01))
+    pair.register(until=60.0)
+    assert all(status.registered for status in pair.agent.statuses())
+    least: dict[str, float] = {}
+    for name, edited in edits.items():
+        after = parse(edited).accounts
+        for accounts in (after, before) * runs:
+            gc.collect()
+            begun = time.process_time()
+            pair.agent.reload(accounts, now=pair.now)
+            taken = time.process_time() - begun
+            least[name] = min(taken, least.get(name, taken))
+            pair.run(until=pair.now + 2.0)
+    return least
 
 
 def _memory(directory: Directory) -> float:

@@ -14,7 +14,10 @@ from fuzz.seeds import seeds
 
 __all__ = ["main", "smoke"]
 
-NAMES: Final = ("message", "framer", "challenge", "uri", "names")
+NAMES: Final = (
+    *("message", "framer", "challenge", "uri", "names"),
+    *("pjsip", "wizard", "toml", "manager", "ami", "console"),
+)
 
 KEPT: Final = Path(".fuzz")
 """Below the working directory: inputs that reached something new, and those that broke an invariant."""

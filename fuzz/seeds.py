@@ -6,6 +6,8 @@ import runpy
 from pathlib import Path
 from typing import Final
 
+from fuzz.texts import TEXTS
+
 __all__ = ["seeds"]
 
 TESTS: Final = Path(__file__).parents[1] / "tests" / "syntax"
@@ -16,6 +18,10 @@ CHALLENGES: Final = (b"www-authenticate", b"proxy-authenticate", b"authorization
 
 def seeds(target: str) -> list[bytes]:
     """The first inputs of the target of that name, each once, in the same order each time."""
+    if target in TEXTS:
+        # All of them, and each piece of the longer ones by itself: what is wrong in the first hides what follows it.
+        pieces = [f"[{piece}" for text in TEXTS[target] for piece in text.split("\n[")[1:]]
+        return _unique([text.encode() for text in (*TEXTS[target], *pieces)])
     messages = _messages()
     if target == "message":
         return messages

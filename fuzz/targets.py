@@ -7,6 +7,7 @@ from contextlib import suppress
 from random import Random
 from typing import Final
 
+from fuzz.operators import ami, console, manager, pjsip, toml, wizard
 from sipcore.auth import (
     ASTERISK_POLICY,
     JSSIP_POLICY,
@@ -163,6 +164,12 @@ TARGETS: Final[dict[str, Target]] = {
     "challenge": challenge,
     "uri": uri,
     "names": names,
+    "pjsip": pjsip,
+    "wizard": wizard,
+    "toml": toml,
+    "manager": manager,
+    "ami": ami,
+    "console": console,
 }
 """By the name on the command line."""
 

@@ -87,9 +87,9 @@ def _summary(case: _Case) -> str:
     status, name = case.status, case.status.name
     since = _ago(case.now - status.since)
     if status.state is State.REGISTERED:
-        until = "" if status.expires_at is None else f"; its time is over {_in(status.expires_at, case.now)}"
-        failed = f", and {_times(status.attempt)} in a row the refresh failed" if status.attempt else ""
-        return f"{name} is registered at {status.server or 'the registrar'}, since {since}{until}{failed}."
+        until = "" if status.expires_at is None else f"; without a refresh it lapses {_in(status.expires_at, case.now)}"
+        failed = f"; the refresh failed {_times(status.attempt)} so far" if status.attempt else ""
+        return f"{name} is registered at {status.server or 'the registrar'}, for {since} now{until}{failed}."
     if status.state is State.REJECTED:
         count = f" after {_times(status.attempt)}" if status.attempt > 1 else ""
         return f"{name} is not registered: it was rejected{count}, {since} ago."
@@ -220,6 +220,13 @@ def _fatal_text(case: _Case) -> str:
 
 
 _ADVICE: tuple[tuple[Callable[[_Case], bool], Callable[[_Case], str]], ...] = (
+    (
+        lambda case: _answered(case) and not case.proven and _refused(case),
+        lambda case: (
+            f"check user name and password: {_user(case)} was never accepted here; the registrar may expect another "
+            "user name for authentication than the address has."
+        ),
+    ),
     (lambda case: case.fatal, _fatal_text),
     (
         lambda case: case.fatal and case.proven and not _unusable(case),
@@ -232,13 +239,6 @@ _ADVICE: tuple[tuple[Callable[[_Case], bool], Callable[[_Case], str]], ...] = (
     (
         lambda case: case.fatal,
         _always("--profile SIPCORE keeps the nonce in use, answers a new one, and never gives up."),
-    ),
-    (
-        lambda case: _answered(case) and not case.proven and _refused(case),
-        lambda case: (
-            f"check user name and password: {_user(case)} was never accepted here; the registrar may expect another "
-            "user name for authentication than the address has."
-        ),
     ),
     (
         lambda case: _answered(case) and case.proven and not case.fatal and _refused(case),

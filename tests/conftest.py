@@ -8,10 +8,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import tests.seeds  # noqa: F401 (drawn here, before the run is divided among processes)
 
 pytest_plugins = ["pytester", "tests.watch"]
+
+# No test depends on wall time, and one that is slow on a busy machine is no failure.
+settings.register_profile("sipcore", deadline=None)
+settings.load_profile("sipcore")
 
 MAX_REQUIREMENTS = 3
 """A test that names more rows than this proves none of them well."""

@@ -57,7 +57,7 @@ def test_the_same_inputs_give_the_same_outputs_byte_for_byte(seed: int) -> None:
     assert run() == first
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**16), st.lists(st.floats(0.01, 100.0), max_size=20))
 def test_next_deadline_changes_nothing_and_handle_deadline_moves_it_on(seed: int, steps: list[float]) -> None:
     """Law: next_deadline is a view; after handle_deadline(now=t) it is None or later than t."""
@@ -72,7 +72,7 @@ def test_next_deadline_changes_nothing_and_handle_deadline_moves_it_on(seed: int
         assert deadline is None or deadline > line.now
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**16), st.lists(st.floats(0.0, 500.0), max_size=30))
 def test_handle_deadline_early_late_or_twice_does_no_harm(seed: int, moments: list[float]) -> None:
     """Law: calls of handle_deadline that nobody asked for change nothing at all."""
@@ -98,7 +98,7 @@ def test_time_never_runs_backwards_inside() -> None:
     assert [item.at for item in line.peer.received] == [0.0, 50.0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(-1, 400), st.binary(max_size=200))
 def test_bytes_from_the_network_never_raise(position: int, junk: bytes) -> None:
     """Law: any bytes, and any good message damaged anywhere, are survived, on datagrams and streams."""

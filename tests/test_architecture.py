@@ -18,7 +18,7 @@ DRIVERS = {"sipcore_trio": "trio", "sipcore_asyncio": "asyncio", "sipcore_sync":
 
 ROOMS = (
     "errors values timers syntax auth profiles config commands events flows transaction network exchange registration "
-    "inbound registrar endpoint agent server client redact explain settings asterisk native replay testing"
+    "inbound registrar endpoint roster agent server client redact explain settings asterisk native replay testing"
 ).split()
 """Lowest first; a room imports only rooms that stand before it."""
 

@@ -47,9 +47,9 @@ def test_the_fatal_response_of_asterisk_is_explained_by_name() -> None:
 
 def test_a_password_that_never_worked_is_looked_at_first() -> None:
     found = after(challenge(), challenge(nonce="b"), profile=ASTERISK)
-    assert "Fatal response '401'" in found.advice[0]
-    assert "worked before" not in found.advice[0]
-    assert any(text.startswith("check user name and password: alice was never accepted") for text in found.advice)
+    assert found.advice[0].startswith("check user name and password: alice was never accepted")
+    assert "Fatal response '401'" in found.advice[1]
+    assert "worked before" not in found.advice[1]
 
 
 CASES: list[tuple[list[Any], dict[str, Any], str, str]] = [
@@ -100,11 +100,19 @@ def test_all_advice_is_given_somewhere() -> None:
     assert {text(case)[:20] for _, text in _ADVICE} <= {text[:20] for text in given}
 
 
+def test_a_refresh_that_fails_is_told_while_the_binding_stands() -> None:
+    line = Line(account(), script=[challenge(), ok(600), 503])
+    line.register(until=451.0)
+    assert told(line).summary.endswith(" s; the refresh failed 4 times so far.")
+
+
 def test_all_is_well() -> None:
     line = Line(account(), script=[challenge(), ok(600)])
     line.register(until=100.0)
     found = told(line)
-    assert found.summary == "alice is registered at 192.0.2.1:5060, since 100 s; its time is over in 500 s."
+    assert (
+        found.summary == "alice is registered at 192.0.2.1:5060, for 100 s now; without a refresh it lapses in 500 s."
+    )
     assert found.said == "200 OK."
     assert found.rule == ""
     assert found.next.startswith("the binding is refreshed in ")

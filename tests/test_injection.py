@@ -44,6 +44,7 @@ from tests.injection_tools import (
     read,
     text,
 )
+from tests.secrecy import PASSWORD
 
 fuzzed = settings(
     max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
@@ -288,7 +289,7 @@ def test_a_challenge_adds_one_line_of_credentials_and_nothing_else(
     status: int, realm: bytes, nonce: bytes, opaque: bytes | None, junk: bytes
 ) -> None:
     """Law: realm, nonce and opaque come back byte for byte within their quotes, and no other line changes for them."""
-    made = Account("sip:alice@example.com", password="secret", user_agent="x")
+    made = Account("sip:alice@example.com", password=PASSWORD, user_agent="x")
     name = b"WWW-Authenticate" if status == 401 else b"Proxy-Authenticate"
     value = b'Digest realm="' + realm + b'", nonce="' + nonce + b'"'
     if opaque is not None:
@@ -326,7 +327,7 @@ def test_no_response_changes_what_the_next_request_is_made_of(
     status: int, extra: list[tuple[bytes, bytes]], via: bytes
 ) -> None:
     """Law: Service-Route, Path, Contact, received and the rest of a response add no line to the next REGISTER."""
-    made = Account("sip:alice@example.com", password="secret", redirects=1, max_random_initial_delay=0)
+    made = Account("sip:alice@example.com", password=PASSWORD, redirects=1, max_random_initial_delay=0)
     edit = with_lines(*[name + b": " + value for name, value in extra], via=via)
     line = Line(made, script=[Answer(status, edit=edit), ok()])
     line.register()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sipcore import Account, LocalProtocolError, Registered, Rejected, Remember, StatusChanged, Transmit, Unregistered
+from sipcore.profiles import ASTERISK
 from sipcore.syntax.message import Request, parse_message
 from sipcore.testing import Line, challenge, ok
 from sipcore.values import State
@@ -23,6 +24,11 @@ def line(*accounts: Account, **options: Any) -> Line:
 def stored(of: Line) -> Any:
     """What a store gives back; the wall clock is always `WALL` ahead."""
     return json.loads(json.dumps(of.station.stored.snapshot(WALL)))
+
+
+def saved(of: Line) -> Any:
+    """What a daemon leaves that ends in good order."""
+    return json.loads(json.dumps(of.agent.snapshot(now=of.now, wall=WALL + of.now)))
 
 
 def after(first: Line, *accounts: Account, start: float, **options: Any) -> Line:
@@ -75,7 +81,9 @@ def test_the_record_comes_before_the_request_that_it_covers() -> None:
 
 def test_the_record_is_an_entry_of_the_snapshot() -> None:
     first = up(line=True)
-    assert stored(first) == json.loads(json.dumps(first.agent.snapshot(now=first.now, wall=WALL + first.now)))
+    snapshot = saved(first)
+    assert len(snapshot["alice"].pop("nonces")) == 1
+    assert stored(first) == snapshot
 
 
 def test_no_secret_is_in_a_record() -> None:
@@ -551,3 +559,88 @@ def test_ten_thousand_that_were_restored_cause_no_storm() -> None:
     assert per_t1 == [window] * 10
     remembered = sum(isinstance(item.output, Remember) for item in second.station.outputs)
     assert remembered == len(first_sent)
+
+
+# --- nonces ----------------------------------------------------------------------------------------------------------
+
+
+def again(first: Line, *accounts: Account, snapshot: Any = None, remembers: bool = True) -> Line:
+    """Another process, behind one that ended in good order."""
+    kept = saved(first) if snapshot is None else snapshot
+    script = [challenge(nonce="n2"), ok()]
+    return Line(*accounts, remembers=remembers, snapshot=kept, start=11.0, wall=WALL + 11.0, seed=2, script=script)
+
+
+def answers(of: Line) -> list[str | None]:
+    of.register(until=100.0)
+    return [request.get("authorization") for request in of.peer.requests]
+
+
+def test_a_nonce_outlives_a_stop_in_good_order_and_counts_on() -> None:
+    first = up()
+    before = first.peer.requests[-1].get("authorization")
+    unasked = answers(again(first, account()))[0]
+    assert before is not None
+    assert unasked is not None
+    assert "nc=00000001" in before
+    assert "nc=00000002" in unasked
+    assert before.partition("nonce=")[2].partition(",")[0] in unasked
+
+
+def test_what_is_kept_of_a_nonce_was_said_in_the_open() -> None:
+    [kept] = saved(up(password="a rather particular secret"))["alice"]["nonces"]
+    assert set(kept) == {"challenge", "proxy", "nc"}
+    assert kept["challenge"].startswith("Digest realm=")
+    assert "response" not in kept["challenge"]
+    assert "particular" not in str(kept)
+
+
+def test_who_was_killed_leaves_no_nonce() -> None:
+    assert "nonces" not in stored(up())["alice"]
+    second = again(up(), account())
+    answers(second)
+    # Written before the request that uses it, so that nobody uses the same count again.
+    assert "nonces" not in stored(second)["alice"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"logins": "another user"},
+        {"profile": "ASTERISK"},
+        {"nonces": "Digest"},
+        {"nonces": [["challenge"]]},
+        {"nonces": [{"challenge": 'Digest realm="a", nonce="b"', "proxy": False, "nc": -1}]},
+        {"nonces": [{"challenge": 'Digest realm="a", nonce="b"', "proxy": False, "nc": 2**32}]},
+        {"nonces": [{"challenge": 'Digest realm="a", nonce="b"', "proxy": False, "nc": True}]},
+        {"nonces": [{"challenge": 'Digest realm="a", nonce="b"', "proxy": 1, "nc": 1}]},
+        {"nonces": [{"challenge": 'Digest realm="a"', "proxy": False, "nc": 1}]},
+        {"nonces": [{"challenge": 'Digest realm="a", nonce="b", algorithm=MD5-sess', "proxy": False, "nc": 1}]},
+        {"nonces": [{"challenge": 'Digest realm="a\r\nX: y", nonce="b"', "proxy": False, "nc": 1}]},
+        {"nonces": [{"challenge": 7, "proxy": False, "nc": 1}]},
+    ],
+    ids=str,
+)
+def test_a_nonce_that_does_not_fit_any_more_is_left_out(changed: dict[str, Any]) -> None:
+    snapshot = saved(up())
+    made = account()
+    if "nonces" in changed:
+        snapshot["alice"]["nonces"] = changed["nonces"]
+    elif "profile" in changed:
+        made = account(profile=ASTERISK, max_random_initial_delay=0)
+    else:
+        snapshot["alice"]["account"]["logins"] = [["carol", None]]
+    assert answers(again(up(), made, snapshot=snapshot))[0] is None
+
+
+def test_a_snapshot_of_any_age_brings_no_nonce() -> None:
+    first = up()
+    assert "nonces" in saved(first)["alice"]
+    assert answers(again(first, account(), remembers=False))[0] is None
+
+
+def test_a_session_whose_key_hangs_on_a_cnonce_is_not_kept() -> None:
+    first = line(account(), script=[challenge(algorithm="MD5-sess"), ok(100)])
+    first.register(until=10.0)
+    assert first.status().state is State.REGISTERED
+    assert "nonces" not in saved(first)["alice"]

@@ -142,6 +142,11 @@ def test_event(monkeypatch):
     line = Line(account(), script=[ok(2)])
     line.register(until=400)
 
+def test_repr(monkeypatch):
+    from sipcore.config import Credential
+    monkeypatch.setattr(Credential, "__repr__", lambda self: PASSWORD)
+    account()
+
 def test_another_mouth():
     heard(f"Secret: {PASSWORD}", "the answer to an action")
 

@@ -2,10 +2,10 @@
 
 Theory of operation. This is a plugin of pytest's. It listens where things leave: every log record when it is handled,
 whatever its level and handlers; what pytest shows of a test (captured output, tracebacks, reasons), of passing tests as
-well; warnings, those of hooks that must not raise among them; some of the outputs of agents as they print; the errors
-that callers see; the files below the session's temporary folder, but for configuration, which is where secrets belong.
-So is what other programs print: by itself where a test waits for their end, and elsewhere (`tests.programs`) by whoever
-reads it, with `secrecy.heard`.
+well; warnings, those of hooks that must not raise among them; some of the outputs of agents as they print, and the last
+object of each kind that holds secrets; the errors that callers see; the files below the session's temporary folder, but
+for configuration, which is where secrets belong. So is what other programs print: by itself where a test waits for
+their end, and elsewhere (`tests.programs`) by whoever reads it, with `secrecy.heard`.
 
 A hit fails the test that runs at that time. What comes later fails the session. A report never repeats the secret.
 """
@@ -16,21 +16,28 @@ import logging
 import subprocess
 import traceback
 from collections.abc import Callable, Generator, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sipcore.agent import UserAgent
+from sipcore.config import Account, Credential
 from sipcore.endpoint import Endpoint
 from sipcore.errors import ConfigError, LocalProtocolError, RegistrationFailed
+from sipcore.settings import Configuration
 from sipcore.syntax.slots import SlotError
 from tests.secrecy import Hit, find, heard, mask, taken
 
-__all__ = ["CONFIGURATION", "PASSWORD_FILE", "PASSWORD_FOLDER", "SAMPLE", "read_files"]
+__all__ = ["CONFIGURATION", "HOLDERS", "PASSWORD_FILE", "PASSWORD_FOLDER", "SAMPLE", "read_files"]
 
 SAMPLE = 61
 """One output of so many is printed: all of them would cost more than the tests. A prime, since what an agent puts out
 comes in a rhythm."""
+
+HOLDERS = (Account, Configuration, Credential, UserAgent)
+"""What has secrets inside and is printed by debuggers, tracebacks with local variables and careless log lines."""
 
 CONFIGURATION = {".conf", ".toml", ".ini", ".py", ".pyc", ".cfg", ".xml"}
 """Endings of files that tests write for programs to read: there secrets have to be."""
@@ -50,6 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _listen_to_logs(patch)
     _listen_to_outputs(patch)
     _listen_to_programs(patch)
+    for holder in HOLDERS:
+        _remember_the_last(patch, holder)
     for error in (ConfigError, LocalProtocolError, RegistrationFailed, SlotError):
         _listen_to_errors(patch, error)
     config.add_cleanup(patch.undo)
@@ -77,6 +86,10 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Every phase of every test ends here."""
     report = yield
+    if report.when == "call":
+        while _LAST:
+            kind, held = _LAST.popitem()
+            heard(repr(held), f"the repr of {kind.__name__}")
     if report.longrepr is not None:
         heard(report.longreprtext, "what is shown of the failure")
     for name, text in report.sections:
@@ -122,6 +135,9 @@ def read_files(folder: Path) -> None:
             heard(path.read_bytes()[:MAX_FILE].decode("utf-8", "replace"), f"the file {path}")
 
 
+_LAST: dict[type[Any], object] = {}
+"""The last object of each of `HOLDERS` that the test which runs has made."""
+
 _LATE: pytest.StashKey[list[Hit]] = pytest.StashKey()
 _READ: set[tuple[int, int, int, int]] = set()
 
@@ -161,6 +177,17 @@ def _listen_to_outputs(patch: pytest.MonkeyPatch) -> None:
         return output
 
     patch.setattr(Endpoint, "next_output", listening)
+
+
+def _remember_the_last(patch: pytest.MonkeyPatch, holder: type[Any]) -> None:
+    made = holder.__init__
+
+    @wraps(made)
+    def listening(held: Any, *arguments: Any, **named: Any) -> None:
+        made(held, *arguments, **named)
+        _LAST[holder] = held
+
+    patch.setattr(holder, "__init__", listening)
 
 
 def _listen_to_programs(patch: pytest.MonkeyPatch) -> None:

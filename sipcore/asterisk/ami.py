@@ -60,8 +60,8 @@ LONGEST_PAUSE: Final = 20.0
 BEFORE_LOGIN: Final = frozenset({"login", "challenge", "logoff"})
 
 _ALL: Final = frozenset(CLASSES)
-_TRUE: Final = frozenset({"yes", "true", "y", "t", "1", "on"})
-_FALSE: Final = frozenset({"no", "false", "n", "f", "0", "off"})
+_TRUE: Final = frozenset({"yes", "true", "y", "t", "on"})
+_FALSE: Final = frozenset({"no", "false", "n", "f", "off"})
 _NOBODY: Final = ManagerUser(name="", secret=Secret(""))
 
 
@@ -395,7 +395,12 @@ class AmiSession:
         names = {name.strip() for name in text.lower().split(",")} - {""}
         if not names:
             return False
-        if names & _TRUE or "all" in names:
+        number = text.strip()
+        if number.isascii() and number.isdigit():
+            # Bits, as in Asterisk, where the lowest is `system`; it is the only class that has events here.
+            others = _ALL - {"system"} if number.strip("0") else frozenset[str]()
+            self._mask = frozenset({"system"}) if number[-1] in "13579" else others
+        elif names & _TRUE or "all" in names:
             self._mask = _ALL
         elif names <= _FALSE:
             self._mask = frozenset()

@@ -1,8 +1,8 @@
 """The blocks of AMI: actions as they arrive, responses and events as they leave.
 
 A block is lines of `Name: value` ended by an empty line. What arrives may end its lines with LF alone, as Asterisk
-allows. What leaves holds no control character but its line ends, whatever a value holds, so that no value can begin a
-line of its own.
+allows. What leaves holds no control character but its line ends and tabs, whatever a value holds, so that no value can
+begin a line of its own.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ def read_credential(
     uas: tuple[Algorithm, ...] = DEFAULT_ALGORITHMS,
 ) -> Credential:
     """What an object of type auth says; `uac` and `uas` are the algorithms if it names none. Raises `ConfigError`."""
+    values.check(used=False)
     kind = values.text("auth_type").lower() or "userpass"
     if kind == _OAUTH:
         for name in ("username", *_OAUTH_OPTIONS):
@@ -43,7 +44,6 @@ def read_credential(
     for name in _OAUTH_OPTIONS:
         if name in values:
             values.idle[name] = f"has no effect without auth_type = {_OAUTH}"
-    values.check(used=False)
     if not values.text("username"):
         raise values.missing("username", "the name to log in with")
     digests = _digests(values)

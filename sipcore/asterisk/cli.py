@@ -160,7 +160,8 @@ def _registrations(words: Words, view: View, now: float) -> Output:
 def _rows(names: Iterable[str], view: View, now: float) -> Iterator[str]:
     for name in names:
         try:
-            yield registration_row(view.account(name), view.written(name), view.status(name), now=now)
+            began = view.began(name)
+            yield registration_row(view.account(name), view.written(name), view.status(name), now=now, began=began)
         except LocalProtocolError:
             continue  # removed since
 
@@ -177,14 +178,15 @@ def _registration(words: Words, view: View, now: float) -> Output:
         return Output("No object specified.\n", ok=False)
     name = words[0]
     try:
-        account, status = view.account(name), view.status(name)
+        account, status, began = view.account(name), view.status(name), view.began(name)
     except LocalProtocolError:
         return _unknown(name)
     written = view.written(name)
     options = registration_options(account, written)
     if written is not None and written.wizard:
         options["@pjsip_wizard"] = written.wizard
-    return Output(HEADER + registration_row(account, written, status, now=now) + parameters(options))
+    row = registration_row(account, written, status, now=now, began=began)
+    return Output(HEADER + row + parameters(options))
 
 
 def _auth_list(words: Words, view: View, now: float) -> Output:
@@ -293,13 +295,18 @@ def _uptime(words: Words, view: View, now: float) -> Output:
 
 
 def _help(words: Words, view: View, now: float) -> Output:
-    if not words:
-        lines = [f"{name:>30} -- {command.usage.splitlines()[1].strip()}\n" for name, command in COMMANDS.items()]
-        return Output("".join(lines))
     found = _find(words)
-    if found is None or len(found.split()) != len(words):
+    if found is not None and len(found.split()) == len(words):
+        return Output(COMMANDS[found].usage)
+    # Without a topic all of them, with the beginning of one those that begin so.
+    lines = [
+        f"{name:>30} -- {command.usage.splitlines()[1].strip()}\n"
+        for name, command in COMMANDS.items()
+        if name.startswith(" ".join(words).lower())
+    ]
+    if not lines:
         return Output(f"No such command '{visible(' '.join(words), MAX_COMMAND)}'.\n", ok=False)
-    return Output(COMMANDS[found].usage)
+    return Output("".join(lines))
 
 
 def _usage(name: str) -> Output:

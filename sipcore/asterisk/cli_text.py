@@ -9,7 +9,7 @@ from typing import Final
 from sipcore.asterisk.rendering import STATUS_WORDS, auths
 from sipcore.config import Account
 from sipcore.settings import Written
-from sipcore.values import Phase, Status
+from sipcore.values import Phase, State, Status
 
 __all__ = [
     "AUTH_HEADER",
@@ -39,14 +39,16 @@ NAME_AND_URI: Final = 53
 """Columns that a registration's name and its URI share."""
 
 
-def registration_row(account: Account, written: Written | None, status: Status, *, now: float) -> str:
-    """One row of the table, with its line end."""
+def registration_row(
+    account: Account, written: Written | None, status: Status, *, now: float, began: float | None = None
+) -> str:
+    """One row of the table, with its line end; `began` is when the last attempt did."""
     name, uri = account.name, str(account.registrar)
     width = NAME_AND_URI - len(name)
     # What the conversion %-*.*s makes of a negative number: to the left, and not cut.
     uri = uri[:width].ljust(width) if width >= 0 else uri.ljust(-width)
     first = next((found for found, _ in auths(account, written)), "n/a")
-    return f" {name}/{uri}  {first:<26}  {STATUS_WORDS[status.state]:<16} {_expiry(status, now)}\n"
+    return f" {name}/{uri}  {first:<26}  {STATUS_WORDS[status.state]:<16} {_expiry(status, now, began)}\n"
 
 
 def registration_table(rows: Iterable[str]) -> Iterator[str]:
@@ -107,14 +109,13 @@ def split_words(line: str) -> list[str]:
     return words if word is None else [*words, "".join(word)]
 
 
-def _expiry(status: Status, now: float) -> str:
+def _expiry(status: Status, now: float, began: float | None) -> str:
     """How far off the next attempt is, in whole seconds of the clock, as Asterisk counts them."""
     moment = status.next_attempt_at
     if moment is None:
         if status.cause is None and status.phase is Phase.IDLE:
             return "0"  # nothing was ever asked for: Asterisk has no state of it, and prints this
-        # One that is under way began just now; otherwise the last thing that happened is what Asterisk's timer led to.
-        moment = status.since if status.phase is Phase.IDLE else now
+        moment = _last_due(status, now, began)
     seconds = math.floor(moment) - math.floor(now)
     return f" (exp. {seconds}s)" if seconds >= 0 else f" (exp. {-seconds}s ago)"
 
@@ -123,3 +124,12 @@ _LISTS: Final = frozenset({"outbound_auth", "security_mechanisms"})
 """Printed with a row for each item."""
 
 _UNITS: Final = (("year", 31536000), ("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def _last_due(status: Status, now: float, began: float | None) -> float:
+    """When Asterisk's timer was due, of one that has no next attempt."""
+    phase = status.phase
+    # It leads to the first request of an attempt. While a server is looked for that has not left yet.
+    if began is not None and (phase is Phase.EXCHANGING or (phase is Phase.IDLE and status.state is State.REJECTED)):
+        return began
+    return status.since if phase is Phase.IDLE else now

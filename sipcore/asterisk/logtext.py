@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from sipcore.asterisk.faults import FileFault
 from sipcore.config import Account
+from sipcore.errors import ConfigError
 from sipcore.events import Event, FlowLost, Registered, Rejected, Unregistered
 from sipcore.profiles import Counted, Give
+from sipcore.redact import redact_uri
 from sipcore.syntax.grammar import visible
 from sipcore.values import OutcomeClass
 
-__all__ = ["MODULE", "TEXTS", "LogLine", "asterisk_log", "log_line"]
+__all__ = ["MODULE", "TEXTS", "LogLine", "asterisk_log", "log_line", "refusal_log"]
 
 MODULE: Final = "res_pjsip_outbound_registration.c"
 """Where Asterisk writes them."""
@@ -68,6 +71,15 @@ TEXTS: Final[Mapping[str, LogLine]] = MappingProxyType(
         "no credentials": LogLine(
             "WARNING", "Failed to create authenticated REGISTER request to server '{server}' from client '{client}'"
         ),
+        "no server": LogLine("ERROR", "No server URI specified on outbound registration '{name}'"),
+        "no client": LogLine("ERROR", "No client URI specified on outbound registration '{name}'"),
+        "server": LogLine(
+            "ERROR", "Server URI or hostname length exceeds pjproject limit or is not a sip(s) uri: '{value}'"
+        ),
+        "client": LogLine(
+            "ERROR", "Client URI or hostname length exceeds pjproject limit or is not a sip(s) uri: '{value}'"
+        ),
+        "transport": LogLine("ERROR", "Unable to retrieve PJSIP transport '{value}'"),
         "registered": LogLine("DEBUG", "Outbound registration to '{server}' with client '{client}' successful"),
         "scheduled": LogLine(
             "DEBUG", "Scheduling outbound registration to server '{server}' from client '{client}' in {wait} seconds"
@@ -106,9 +118,29 @@ def asterisk_log(event: Event, account: Account, *, now: float) -> tuple[LogLine
     return tuple(LogLine(TEXTS[key].level, TEXTS[key].text.format_map(values)) for key in keys)
 
 
+def refusal_log(error: Exception) -> tuple[LogLine, ...]:
+    """What Asterisk writes of the fault for which a file was refused; nothing for those that it has no text for."""
+    if not isinstance(error, ConfigError):
+        return ()
+    if isinstance(error, FileFault):
+        # It has no value: what is missing stands in `expected`, and the section where an option would.
+        option = error.expected.removeprefix("needs ").partition(",")[0]
+        key = _MISSING.get(option) if error.expected.startswith("needs ") else None
+    else:
+        key = _WRONG.get(error.option)
+    if key is None:
+        return ()
+    values = {"name": visible(error.option.strip("[]"), 512), "value": visible(redact_uri(str(error.value)), 512)}
+    return (LogLine(TEXTS[key].level, TEXTS[key].text.format_map(values)),)
+
+
 def log_line(line: LogLine, *, when: str, thread: int) -> str:
     """A line as it stands in Asterisk's log: `[2026-01-31 12:00:00.000] WARNING[7] res_...: text`."""
     return f"[{when}] {line.level}[{thread}] {MODULE}: {line.text}"
+
+
+_MISSING: Final = {"server_uri": "no server", "client_uri": "no client"}
+_WRONG: Final = {"server_uri": "server", "client_uri": "client", "transport": "transport"}
 
 
 def _rejected(event: Rejected, account: Account) -> tuple[str, ...]:

@@ -8,13 +8,14 @@ of them uses it. Secrets are never in a note, nor are values of options that nob
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from sipcore.asterisk.options import is_hidden
 from sipcore.asterisk.syntax import Option, Section
 from sipcore.asterisk.tables import OPTIONS, WIZARD, known_option
+from sipcore.asterisk.wizard import OPTIONS as WIZARD_OPTIONS
 from sipcore.errors import ConfigError
 from sipcore.redact import redact_uri
 from sipcore.settings import OptionNote, Verdict
@@ -43,6 +44,10 @@ _WIZARD_USES: Final = frozenset(
 _MAX_LINES: Final = 2**32
 
 _NO_HEIR: Final = "no section inherits it"
+
+
+_Remarks: TypeAlias = "dict[tuple[str, str], dict[str, None]]"
+"""What is said of an option, by its place and name."""
 
 
 class _Row:
@@ -110,20 +115,27 @@ class NoteTaker:
         self, faults: Sequence[ConfigError], warnings: Iterable[str], files: Sequence[str]
     ) -> tuple[OptionNote, ...]:
         """The notes, in the order of the files and their lines."""
-        told: dict[tuple[str, str], list[str]] = {}
+        wizards = {row.option.where: row.option.name for row in self._rows.values() if row.kind == WIZARD}
+        told: _Remarks = {}
         for warning in warnings:
             where, option, text = (*warning.split(": ", 2), "", "")[:3]
-            told.setdefault((where, option), []).append(text)
-        refused: dict[tuple[str, str], ConfigError] = {}
+            name, text = _by_wizard(where, option, text, wizards)
+            told.setdefault((where, name), {})[text] = None
+        refused: _Remarks = {}
+        seen: set[tuple[str, str]] = set()
         for fault in faults:
-            refused.setdefault((fault.where or "", fault.option), fault)
+            where = fault.where or ""
+            # The same line can be at fault in each heir of a template, and is told once.
+            if (where, fault.option) not in seen:
+                seen.add((where, fault.option))
+                name, text = _by_wizard(where, fault.option, fault.expected, wizards)
+                refused.setdefault((where, name), {})[text] = None
         notes = [_note(row, refused, told) for row in self._rows.values()]
-        matched = _matched(notes)
-        notes += [_rest(fault) for key, fault in refused.items() if key not in matched]
         known = {(row.option.where, row.option.name) for row in self._rows.values()}
-        for (where, option), texts in told.items():
-            if (where, option) not in known:
-                notes.append(_about(where, option, Verdict.UNUSED, "; ".join(texts)))
+        for verdict, remarks in ((Verdict.REFUSED, refused), (Verdict.UNUSED, told)):
+            for (where, option), texts in remarks.items():
+                if (where, option) not in known:
+                    notes.append(_about(where, option, verdict, "; ".join(texts)))
         order = {file: number for number, file in enumerate(files)}
         return tuple(sorted(notes, key=lambda note: _order(note.where, order)))
 
@@ -136,13 +148,15 @@ class NoteTaker:
 
 
 def _is_hidden(kind: str, name: str) -> bool:
-    if kind == WIZARD and "/" in name:
-        prefix, _, name = name.partition("/")
-        return is_hidden(_PREFIXES.get(prefix, ""), name)
     if kind in OPTIONS:
         return is_hidden(kind, name)
-    # Of a template without a type: what any type hides.
-    return name.startswith("@") or any(name in OPTIONS[one] and is_hidden(one, name) for one in OPTIONS)
+    prefix, slash, rest = name.partition("/")
+    if slash:
+        # A wizard's, also where its type is missing or misspelt.
+        return is_hidden(_PREFIXES.get(prefix, ""), rest)
+    # Of a template without a type: what any type hides, and what none knows.
+    types = [one for one in OPTIONS if name in OPTIONS[one]]
+    return any(is_hidden(one, name) for one in types) or (not types and name not in WIZARD_OPTIONS)
 
 
 def _wizard_uses(name: str) -> bool:
@@ -153,20 +167,17 @@ def _wizard_uses(name: str) -> bool:
     return known is not None and known.used and prefix != "inbound_auth"
 
 
-def _note(
-    row: _Row, refused: Mapping[tuple[str, str], ConfigError], told: Mapping[tuple[str, str], Sequence[str]]
-) -> OptionNote:
+def _note(row: _Row, refused: _Remarks, told: _Remarks) -> OptionNote:
     option = row.option
-    where = option.where
-    fault = next((refused[where, name] for name in _names(option.name) if (where, name) in refused), None)
-    verdict = Verdict.USED if row.used else Verdict.UNUSED
-    text = "" if row.used else row.idle
-    warnings = told.get((where, option.name), [])
-    text = "; ".join(dict.fromkeys([*filter(None, [text]), *warnings]))
-    if fault is not None:
-        verdict, text = Verdict.REFUSED, fault.expected
+    key = (option.where, option.name)
+    verdict, texts = Verdict.USED, [*told.get(key, ())]
+    if key in refused:
+        verdict, texts = Verdict.REFUSED, [*refused[key]]
+    elif not row.used:
+        verdict, texts = Verdict.UNUSED, [*filter(None, [row.idle]), *texts]
+    text = "; ".join(dict.fromkeys(texts))
     return OptionNote(
-        where=where,
+        where=option.where,
         section=row.section,
         type=row.kind,
         option=option.name,
@@ -176,20 +187,13 @@ def _note(
     )
 
 
-def _names(name: str) -> Iterator[str]:
-    """What a fault can call an option: a wizard's are known by what they become, too."""
-    yield name
-    prefix, slash, rest = name.partition("/")
-    if slash and prefix in _PREFIXES:
-        yield rest
-
-
-def _matched(notes: Iterable[OptionNote]) -> set[tuple[str, str]]:
-    return {(note.where, name) for note in notes if note.verdict is Verdict.REFUSED for name in _names(note.option)}
-
-
-def _rest(fault: ConfigError) -> OptionNote:
-    return _about(fault.where or "", fault.option, Verdict.REFUSED, fault.expected)
+def _by_wizard(where: str, option: str, text: str, wizards: Mapping[str, str]) -> tuple[str, str]:
+    """What is told of an option that a wizard made is told of the line that it was made from."""
+    name = wizards.get(where)
+    # A name in brackets is about the whole section.
+    if name is None or option.startswith("["):
+        return option, text
+    return name, text if option in (name, name.partition("/")[2]) else f"{option}: {text}"
 
 
 def _about(where: str, option: str, verdict: Verdict, text: str) -> OptionNote:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -134,6 +134,8 @@ class _Builder:
         self.algorithms: tuple[tuple[Algorithm, ...], tuple[Algorithm, ...]] = (DEFAULT_ALGORITHMS,) * 2
         self.cut_off = False
         self.secret_files: dict[str, None] = {}
+        self.awaited: list[Values] = []
+        """Transports and auths: only at the end it is known whether a registration uses them."""
         self.written: dict[str, Written] = {}
 
     @property
@@ -155,7 +157,7 @@ class _Builder:
                 account = self.guarded(item, self.account)
                 if account is not None:
                     accounts.append(account)
-        self.note_transports()
+        self.note_awaited()
         identification = self.identification.finish()
         if not accounts and not self.cut_off and not any(kind == "registration" for kind, _ in self.around.faulty):
             # An empty or cut-off file: taken at its word, it would remove every registration there is.
@@ -227,16 +229,20 @@ class _Builder:
         try:
             if section.template:
                 if first:
-                    check_options(section)
                     if self.notes is not None:
                         self.notes.template(section, WIZARD)
+                    check_options(section, self.refuse)
                 return
-            expansion = expand(section, self.warnings)
+            good = check_options(section, self.refuse if first else _pass)
+            expansion = expand(section, self.warnings) if good else None
         except ConfigError as error:
+            expansion = None
+            if first:
+                self.refuse(error)
+        if expansion is None:
             self.around.faulty.add(("registration", section.name))
             if first:
-                self.note_unused(section, WIZARD, "")
-                self.refuse(error)
+                self.note_unused(section, WIZARD, "this wizard is refused")
             return
         if first and self.notes is not None:
             self.notes.wizard(section, expansion.idle)
@@ -260,13 +266,15 @@ class _Builder:
             self.refuse(error)
             return None
         finally:
-            # Of a transport it is known at the end whether a registration uses it.
-            if (
-                self.notes is not None
-                and not made
-                and (kind != "transport" or section.name not in self.around.transports)
-            ):
-                self.notes.object(section, kind, {} if values is None else values.idle)
+            if self.notes is not None and not made:
+                declared: Mapping[str, Collection[str]] = {
+                    "transport": self.around.transports,
+                    "auth": self.around.credentials,
+                }
+                if values is not None and section.name in declared.get(kind, ()):
+                    self.awaited.append(values)
+                else:
+                    self.notes.object(section, kind, {} if values is None else values.idle)
 
     def check_name(self, section: Section, kind: str) -> None:
         if section.name == EVERY:
@@ -344,7 +352,7 @@ class _Builder:
             return
         for section, kind, _ in self.objects(first=False):
             if kind == "global":
-                values = Values(section, kind, {}, lambda error: None)
+                values = Values(section, kind, {}, _pass)
                 try:
                     uac, uas = (read_algorithms(values, name) or DEFAULT_ALGORITHMS for name in _ALGORITHMS)
                 except ConfigError:
@@ -383,17 +391,22 @@ class _Builder:
         if self.notes is not None:
             self.notes.unused(section, kind, why)
 
-    def note_transports(self) -> None:
+    def note_awaited(self) -> None:
         if self.notes is None:
             return
-        for name, declared in self.around.transports.items():
-            values = declared.values
+        for values in self.awaited:
+            name, kind = values.section.name, values.kind
             idle = dict(values.idle)
-            if name not in self.around.chosen:
-                later = "" if declared.transport is not None else f", and {declared.protocol} is not supported yet"
-                told = f"no registration uses this transport{later}"
+            if name not in (self.around.chosen if kind == "transport" else self.around.trusted):
+                told = f"no registration uses this {kind}"
+                if kind == "transport" and self.around.transports[name].transport is None:
+                    told += f", and {self.around.transports[name].protocol} is not supported yet"
                 idle |= {option.name: told for option in values.section.options}
-            self.notes.object(values.section, values.kind, idle)
+            self.notes.object(values.section, kind, idle)
+
+
+def _pass(error: ConfigError) -> None:
+    """What was told already, or will be."""
 
 
 def _probe(values: Values, name: str, **options: Any) -> None:

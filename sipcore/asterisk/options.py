@@ -22,6 +22,9 @@ __all__ = [
 
 MAX_INTEGER = 2**32 - 1
 
+_LEAST = {"expiration": 1}
+"""What an integer has to be where 0 has no meaning."""
+
 _TRUE = frozenset({"yes", "true", "y", "t", "1", "on"})
 _FALSE = frozenset({"no", "false", "n", "f", "0", "off"})
 
@@ -168,7 +171,8 @@ class Values:
             return default
         number = parse_integer(option.value)
         if number is None:
-            self.refuse(ConfigError(name, option.value, f"a whole number from 0 to {MAX_INTEGER}", where=option.where))
+            expected = f"a whole number from {_LEAST.get(name, 0)} to {MAX_INTEGER}"
+            self.refuse(ConfigError(name, option.value, expected, where=option.where))
             return default
         if len(option.value) > 1 and option.value[0] == "0" and option.value.isdigit():
             self.warn(option, f"a leading 0 means octal, as in Asterisk: {option.value} is {number}")

@@ -64,6 +64,8 @@ class Surroundings:
     """Type and name of objects that stand there, and of which nothing could be made."""
     chosen: set[str] = field(default_factory=set)
     """The transports that a registration uses."""
+    trusted: set[str] = field(default_factory=set)
+    """The auths that a registration uses."""
 
 
 def read_account(values: Values, around: Surroundings) -> Account:
@@ -173,6 +175,7 @@ def _credentials(values: Values, around: Surroundings) -> tuple[Credential, ...]
     for name in filter(None, (name.strip() for name in values.text("outbound_auth").split(","))):
         credential = around.credentials.get(name)
         if credential is not None:
+            around.trusted.add(name)
             found.append(credential)
         elif ("auth", name) not in around.faulty:
             values.refuse(_nothing(values, "outbound_auth", name, "auth", around.credentials))

@@ -81,6 +81,10 @@ class View(Protocol):
     def status(self, name: str) -> Status:
         """Raises `LocalProtocolError` when there is none of that name."""
 
+    def began(self, name: str) -> float | None:
+        """When the first request of its last attempt left; None before the first. Raises `LocalProtocolError` when
+        there is none of that name."""
+
     def account(self, name: str) -> Account:
         """Raises `LocalProtocolError` when there is none of that name."""
 

@@ -44,7 +44,8 @@ class Known(NamedTuple):
 def _table(used: str, **names: str) -> Mapping[str, Known]:
     """`names` are by kind, each `name` or `name=default`; `used` says which of them are used."""
     chosen = {"type", *used.split()}
-    found = {"type": Known(Kind.TEXT, "", True)}
+    # Of an object that is not used here, its type is not, either.
+    found = {"type": Known(Kind.TEXT, "", bool(used))}
     for kind, text in names.items():
         for item in text.split():
             name, _, default = item.partition("=")

@@ -63,11 +63,14 @@ class Declared(NamedTuple):
     """As in the file, in lower case."""
     where: str
     """`file:line` of its bind."""
-    values: Values
 
 
 def read_transport(values: Values) -> Declared:
     """What an object of type transport says. Raises `ConfigError`."""
+    # What is checked by its form alone comes first: behind a fault nothing more is looked at.
+    values.check(used=False)
+    if values.integer("async_operations") != 1:
+        values.warn_about("async_operations", "is always 1, as in Asterisk")
     text = (values.text("protocol") or "udp").lower()
     if text not in ("udp", "tcp", *_LATER_PROTOCOLS):
         expected = "udp, tcp, tls, ws, wss or flow"
@@ -76,9 +79,6 @@ def read_transport(values: Values) -> Declared:
     if method and method not in _METHODS:
         expected = f"one of {', '.join(_METHODS)}"
         raise ConfigError("method", values.text("method"), expected, where=values.where("method"))
-    if values.integer("async_operations") != 1:
-        values.warn_about("async_operations", "is always 1, as in Asterisk")
-    values.check(used=False)
     bind = values.text("bind")
     if not bind and text != "flow":
         raise values.missing("bind", "an IP address with or without a port")
@@ -92,7 +92,7 @@ def read_transport(values: Values) -> Declared:
     except ValueError:
         raise _bad_bind(values) from None
     supported = text in ("udp", "tcp")
-    return Declared(transport if supported else None, text, values.where("bind"), values)
+    return Declared(transport if supported else None, text, values.where("bind"))
 
 
 def _transport(values: Values, protocol: Protocol, local: Address | None) -> Transport:

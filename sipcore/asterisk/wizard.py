@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from sipcore.asterisk.options import is_true
+from sipcore.asterisk.options import Refuse, is_true, refuse_at_once
 from sipcore.asterisk.syntax import FileFault, Option, Section, nearest
 from sipcore.errors import ConfigError
 from sipcore.redact import MASK, redact_uri
@@ -74,19 +74,23 @@ def expand(section: Section, warnings: dict[str, None]) -> Expansion:
     return _Wizard(section, warnings).expansion()
 
 
-def check_options(section: Section) -> None:
-    """Whether all options of a wizard, or of a template for wizards, are known by name. Raises `ConfigError`."""
+def check_options(section: Section, refuse: Refuse = refuse_at_once) -> bool:
+    """Whether all options of a wizard, or of a template for wizards, are known by name. Raises `ConfigError`, unless
+    `refuse` notes it."""
+    good = True
     for option in section.options:
         prefix, slash, rest = option.name.partition("/")
         if option.name.startswith("@") or option.name in OPTIONS or (prefix in PREFIXES and rest):
             continue
         if not slash:
-            hint = nearest(option.name, OPTIONS)
-            raise FileFault(option.name, f"not an option of type wizard{hint}", where=option.where)
-        if prefix not in PREFIXES:
-            hint = nearest(prefix, PREFIXES)
-            raise FileFault(option.name, f"a wizard makes no object {prefix!r}{hint}", where=option.where)
-        raise FileFault(option.name, "has no name behind the slash", where=option.where)
+            expected = f"not an option of type wizard{nearest(option.name, OPTIONS)}"
+        elif prefix not in PREFIXES:
+            expected = f"a wizard makes no object {prefix!r}{nearest(prefix, PREFIXES)}"
+        else:
+            expected = "has no name behind the slash"
+        refuse(FileFault(option.name, expected, where=option.where))
+        good = False
+    return good
 
 
 def export(sections: Iterable[Section], *, secrets: bool) -> str:

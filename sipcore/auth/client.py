@@ -86,6 +86,10 @@ class ClientAuth:
         self._sessions = ()
         self._reuse_failures = 0
 
+    def resume(self, sessions: tuple[DigestSession, ...]) -> None:
+        """Go on with the sessions of an earlier process."""
+        self._sessions = sessions[-MAX_SESSIONS:]
+
     def preemptive(
         self, method: str, uri: str, body: bytes, random: Random, policy: AuthPolicy = SIPCORE_POLICY
     ) -> list[tuple[str, str]]:

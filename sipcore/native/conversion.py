@@ -194,12 +194,21 @@ def _unsaid(configuration: Configuration) -> Iterator[str]:
 def _unused(notes: Iterable[OptionNote]) -> Iterator[str]:
     """What a pjsip.conf says to others than us, a line for each type of object; and remarks about no object."""
     found: dict[str, dict[str, None]] = {}
+    objects: dict[str, list[str]] = {}
+    idle: set[tuple[str, str]] = set()
     remarks: dict[str, None] = {}
     for note in notes:
-        if note.verdict is Verdict.UNUSED and note.type:
-            found.setdefault(note.type, {})[note.option] = None
-        elif note.verdict is Verdict.UNUSED:
+        if note.verdict is not Verdict.UNUSED:
+            continue
+        if not note.type:
             remarks[f"{note.option}: {note.text}"] = None
+        elif note.option == "type" and note.text:
+            # All of the object is idle for one reason.
+            objects.setdefault(f"{note.type}: {note.text}", []).append(note.section)
+            idle.add((note.type, note.section))
+        elif note.option != "type" and (note.type, note.section) not in idle:
+            found.setdefault(note.type, {})[note.option] = None
+    yield from (f"{text}{_of(names)}" for text, names in objects.items())
     yield from (f"{kind}: {', '.join(options)}: not used by sipcore" for kind, options in found.items())
     yield from remarks
 

@@ -97,7 +97,7 @@ def _note(where: str, path: Path, value: str | None, verdict: Verdict, text: str
     top, inside = path[:1], path[2:] if path[:1] and path[0] in TABLES else path[1:]
     kind = _TYPES.get(top[0], top[0] if inside else "file") if top else "file"
     section = path[: len(path) - len(inside)] if inside else path[:2] if top and top[0] in TABLES else ()
-    option = dotted(inside or (() if section else path))
+    option = dotted(inside or (() if section else path or ("file",)))
     return OptionNote(
         where=where, section=dotted(section), type=kind, option=option, value=value, verdict=verdict, text=text
     )

@@ -25,6 +25,10 @@ Path = tuple[str, ...]
 MAX_BYTES = 64 << 20
 """Of a file: far more than a hundred thousand registrations take, and little enough to be held twice."""
 
+MAX_KEYS = 32
+"""Parts of a dotted key of which the line is looked for; the longest path of an option has five. A key of thousands
+would cost their square."""
+
 _KEY = compile_possessive(r'[ \t]*+(?:([A-Za-z0-9_-]++)|"((?:[^"\\]|\\.)*+)"|\'([^\']*+)\')[ \t]*+')
 _BARE = compile_possessive(r"[A-Za-z0-9_-]++")
 _LINE = re.compile(r"\(at line ([0-9]{1,9}), column [0-9]{1,9}\)")
@@ -154,9 +158,12 @@ def _lines(text: str, document: dict[str, Any]) -> Iterator[tuple[Path, int]]:
 
 def _keys(line: str) -> tuple[Path, str]:
     """The dotted key that a line begins with, and the rest of the line."""
-    path, position = [], 0
+    path: list[str] = []
+    position = 0
     while (found := _KEY.match(line, position)) is not None:
         bare, basic, literal = found.groups()
+        if len(path) == MAX_KEYS:
+            return (), line
         path.append(_unescaped(basic) if basic is not None else literal if bare is None else bare)
         position = found.end()
         if line[position : position + 1] != ".":

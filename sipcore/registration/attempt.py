@@ -18,8 +18,10 @@ from sipcore.network.targets import literal_target
 from sipcore.registration import redirect, too_brief
 from sipcore.registration.binding import Grant, read_grant
 from sipcore.registration.classify import Authentication, Context, classify
+from sipcore.registration.contacts import in_doubt, unconfirmed_at
 from sipcore.registration.kinds import challenge_kind, request_kind
 from sipcore.registration.request import distinct_contacts, write_register
+from sipcore.registration.resumption import resume
 from sipcore.registration.table import Trigger
 from sipcore.syntax.message import Response
 from sipcore.syntax.uri import Uri
@@ -112,7 +114,7 @@ class Attempt:
         if registration.resume_at is None:
             return False
         assert exchange.flow is not None
-        return not self.removal and registration.resume(exchange, exchange.flow, now)
+        return not self.removal and resume(registration, exchange, exchange.flow, now)
 
     def on_sent(self, now: float) -> None:
         """A request left."""
@@ -169,7 +171,7 @@ class Attempt:
         contact, bound = registration.contact, registration.bound
         if self.everything:
             return "*"
-        unconfirmed = registration.unconfirmed_at(now)
+        unconfirmed = unconfirmed_at(registration, now)
         if not unconfirmed and (bound is None or bound == contact):
             return contact
         known = (*(() if bound is None else (bound,)), *unconfirmed)
@@ -193,7 +195,7 @@ class Attempt:
         if response is None:
             if exchange.requests and not self.removal:
                 # Whatever comes next, from another connection it has another Contact.
-                self.registration.doubt(self.asked, now)
+                in_doubt(self.registration, self.asked, now)
             context = Context(
                 self.registration.account.profile,
                 self.removal,

@@ -1,7 +1,8 @@
 """What the end of an attempt means for its registration: the new state, the next plan, and what is told.
 
 One function for each way in which an attempt can end. They change the registration by its own steps (`plan`, `rest`,
-`enter`, `forget_binding` and their family), and each ends with the events, the reason before the status.
+`enter`, `forget_binding` and their family) and by those of `ending.py`, and each ends with the events, the reason
+before the status.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from typing import TYPE_CHECKING
 from sipcore.events import Registered, Rejected, StatusChanged, Unregistered
 from sipcore.exchange import Exchange, Failure, Outcome, Reply
 from sipcore.profiles import MIN_ATTEMPT_GAP, Backoff
+from sipcore.registration.bound_flow import use_flow
 from sipcore.registration.causes import extended, failure_cause, removal_cause, success_cause
+from sipcore.registration.contacts import in_doubt, unconfirmed_at
+from sipcore.registration.ending import settle_down, stop
 from sipcore.registration.schedule import History, initial_delay, refresh_delay, schedule
 from sipcore.registration.table import Wanted
 from sipcore.registration.view import view
@@ -56,6 +60,10 @@ def _succeeded(
     assert attempt.grant is not None
     assert exchange.flow is not None
     doubt = attempt.accepted(reply.response)
+    if attempt.grant.expires > outcome.grant:
+        # Whoever wonders at the refreshes that are too many finds the reason in the status.
+        capped = f"granted {attempt.grant.expires} s, more than was asked for: {outcome.grant:.0f} s count"
+        doubt = f"{doubt}; {capped}" if doubt else capped
     previous, refreshed = registration.state, registration.expires_at is not None
     registration.forget_failures()
     registration.unconfirmed = ()
@@ -66,7 +74,7 @@ def _succeeded(
     registration.others = attempt.grant.others
     registration.listed_at = now
     registration.home = exchange.remote
-    registration.use_flow(exchange)
+    use_flow(registration, exchange)
     registration.cause = success_cause(reply.response, doubt)
     registration.enter(State.REGISTERED, now)
     if registration.wanted is Wanted.UP:
@@ -108,13 +116,13 @@ def _removed(registration: Registration, attempt: Attempt, reply: Reply, now: fl
     else:
         registration.rest()
     registration.host.note(registration)
-    registration.settle_down(cause, now)
+    settle_down(registration, cause, now)
     if attempt.everything and registration.replaced:
         registration.host.emptied(registration, now)
     if registration.everything:
         return
     if registration.wanted is Wanted.GONE:
-        registration.stop(now)
+        stop(registration, now)
 
 
 def _failed(
@@ -137,7 +145,7 @@ def _failed(
         registration.forget_binding()
         registration.others = others
         registration.listed_at = now
-        registration.doubt(attempt.asked, now)
+        in_doubt(registration, attempt.asked, now)
         registration.host.note(registration)
     if attempt.removal:
         _removal_failed(registration, cause, kind, reply, previous, now)
@@ -186,7 +194,7 @@ def _removal_failed(
 ) -> None:
     """What the registrar still holds lapses by itself; nothing is registered because of it."""
     registration.everything = False
-    if registration.expires_at is not None or registration.unconfirmed_at(now):
+    if registration.expires_at is not None or unconfirmed_at(registration, now):
         may = "stands" if reply.response is not None and registration.expires_at is not None else "may stand"
         cause = extended(cause, f"the binding was not removed and {may} until it lapses")
     registration.cause = cause
@@ -213,7 +221,7 @@ def _removal_failed(
         )
     )
     if registration.wanted is Wanted.GONE and registration.planned_at is None:
-        registration.stop(now, previous)
+        stop(registration, now, previous)
     else:
         registration.put(StatusChanged(status=view(registration), previous=previous))
 

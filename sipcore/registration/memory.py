@@ -2,7 +2,8 @@
 
 Written ahead: a Contact is in the record before the REGISTER that may bind it leaves, as `unconfirmed`, and so are the
 Call-ID and a block of CSeq numbers. So whenever the process is killed, the next one knows every Contact that the
-registrar may hold, and uses no CSeq again; a record that a refresh made is only more exact about the time.
+registrar may hold, and uses no CSeq again; a record that a refresh made is only more exact about the time. Nonces are
+in no record but those of a snapshot, which is taken when the process ends in good order: see `known_nonces`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sipcore.commands import dated
-from sipcore.registration.machine import MAX_UNCONFIRMED, Registration
+from sipcore.registration.contacts import MAX_UNCONFIRMED, suspect, unconfirmed_at
+from sipcore.registration.known_nonces import known_nonces, recall_nonces
+from sipcore.registration.machine import Registration
 from sipcore.registration.orphan import account_part, address
+from sipcore.registration.resumption import adopt
 from sipcore.registration.too_brief import MAX_MIN_EXPIRES
 from sipcore.syntax import slots
 from sipcore.syntax.slots import SlotError, SlotTable
@@ -62,8 +66,10 @@ def key_of(registration: Registration) -> str:
 
 
 def remember(registration: Registration, now: float, wall: float) -> dict[str, object]:
-    """The record of one registration with wall-clock times; `wall` is the wall clock at `now`."""
-    return dated(_record(registration, _state(registration, now), now), wall - now)
+    """The record of one registration with wall-clock times, and its nonces; `wall` is the wall clock at `now`."""
+    record = dated(_record(registration, _state(registration, now), now), wall - now)
+    nonces = known_nonces(registration.auth, registration.account)
+    return {**record, "nonces": nonces} if nonces else record
 
 
 def news(registration: Registration, now: float) -> dict[str, object] | None:
@@ -107,12 +113,15 @@ def recall(registration: Registration, record: Mapping[str, object], then: float
     expires = record.get("expires")
     if isinstance(expires, int) and registration.expires < expires <= MAX_MIN_EXPIRES:
         registration.expires = expires
+    part = record.get("account")
+    if isinstance(part, Mapping) and _pairs(part.get("logins")) == _pairs(account_part(account)["logins"]):
+        recall_nonces(registration.auth, account, record.get("nonces"))
     _recall_binding(registration, record, then - wall, now)
 
 
 def stands(registration: Registration, now: float) -> bool:
     """True when the registrar may hold a binding of it."""
-    return registration.bound is not None or bool(registration.unconfirmed_at(now))
+    return registration.bound is not None or bool(unconfirmed_at(registration, now))
 
 
 def _recall_binding(
@@ -130,10 +139,10 @@ def _recall_binding(
     if until <= now:
         # It may have been refreshed since, by whoever saved it and was then killed.
         longest = registration.unconfirmed_until
-        registration.suspect(contact, now)
+        suspect(registration, contact, now)
         registration.unconfirmed_until = max(registration.unconfirmed_until, longest)
         return
-    registration.adopt(contact, until)
+    adopt(registration, contact, until)
     registration.home = address(record.get("home"))
     part = record.get("account")
     if isinstance(part, Mapping) and part.get("asked") == account.expires and not registration.unconfirmed:
@@ -146,7 +155,7 @@ def _begun(registration: Registration, now: float) -> bool:
 
 
 def _state(registration: Registration, now: float) -> Kept:
-    unconfirmed, until = registration.unconfirmed_at(now), registration.unconfirmed_until
+    unconfirmed, until = unconfirmed_at(registration, now), registration.unconfirmed_until
     contact = registration.contact
     sending = registration.phase in (Phase.CONNECTING, Phase.EXCHANGING) and registration.exchange is not None
     if sending and contact and contact != registration.bound:
@@ -184,6 +193,13 @@ def _record(registration: Registration, state: Kept, now: float) -> dict[str, ob
         "unconfirmed_until": state.unconfirmed_until if state.unconfirmed else None,
         "account": account_part(registration.account),
     }
+
+
+def _pairs(logins: object) -> object:
+    """Logins that JSON has made lists of, as the tuples that they were."""
+    if not isinstance(logins, list | tuple):
+        return None
+    return tuple(tuple(item) if isinstance(item, list) else item for item in logins)
 
 
 def _moment(value: object, offset: float, now: float) -> float | None:

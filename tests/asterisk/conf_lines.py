@@ -81,6 +81,9 @@ class AgentView:
     def status(self, name: str) -> Status:
         return self.line.agent.status(name)
 
+    def began(self, name: str) -> float | None:
+        return self.line.agent.began(name)
+
     def account(self, name: str) -> Account:
         return self.line.agent.account(name)
 

@@ -102,6 +102,7 @@ class FakeView:
         self.accounts = {name: account(name) for name in names}
         self.statuses = {name: status(name, *_STATES.get(name, (State.REGISTERED, 47.0))) for name in names}
         self.native = native
+        self.starts: dict[str, float | None] = {}
         self.asked: list[tuple[str, str]] = []
         self.leaving: set[str] = set()
 
@@ -113,6 +114,10 @@ class FakeView:
 
     def status(self, name: str) -> Status:
         return _find(self.statuses, name)
+
+    def began(self, name: str) -> float | None:
+        self.account(name)
+        return self.starts.get(name)
 
     def written(self, name: str) -> Written | None:
         if self.native:

@@ -308,11 +308,26 @@ def test_an_unknown_action(client: Client) -> None:
         ("off", "Response: Success\r\nEvents: Off"),
         ("system,call", "Response: Success\r\nEvents: On"),
         ("nothing", "Response: Success\r\nEvents: Off"),
+        ("0", "Response: Success\r\nEvents: Off"),
+        ("1", "Response: Success\r\nEvents: On"),
+        ("2", "Response: Success\r\nEvents: On"),
         ("", "Response: Error\r\nMessage: Invalid event mask"),
     ],
 )
 def test_events(mask: str, answer: str, client: Client) -> None:
     assert client.send("Action: Events", f"EventMask: {mask}") == f"{answer}\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("mask", "told"), [("1", True), ("1048575", True), ("0", False), ("1048574", False), ("on", True), ("call", False)]
+)
+def test_a_number_is_a_mask_whose_lowest_bit_is_system(mask: str, told: bool) -> None:
+    shared = manager()
+    client = Client(shared)
+    client.login()
+    client.send("Action: Events", f"EventMask: {mask}")
+    shared.tell(REGISTERED, now=NOW)
+    assert (b"Event: Registry" in client.take()) is told
 
 
 def test_a_command(client: Client) -> None:

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from sipcore.asterisk.cli import COMMANDS, MAX_COMMAND, Output, complete, reloaded, run_command
 from sipcore.asterisk.cli_text import registration_row, spell, split_words
 from sipcore.asterisk.rendering import View
+from sipcore.errors import LocalProtocolError
+from sipcore.profiles import ASTERISK
+from sipcore.testing import Line, ok
 from sipcore.values import Phase, State
+from tests import accounts
+from tests.asterisk.conf_lines import AgentView
 from tests.asterisk.console_view import LONG, NOW, FakeView, account, sections, status
 from tests.secrecy import PASSWORD, find, heard
 
@@ -37,9 +42,29 @@ def masked(text: str) -> str:
 @pytest.mark.parametrize("line", [line for line in TRACE if line.startswith(("pjsip show", "pjsip list"))])
 def test_prints_what_asterisk_prints(line: str, view: FakeView) -> None:
     view.change("silent", cause=None, phase=Phase.EXCHANGING)
-    # An attempt that began three seconds ago: when it began is not known here, and that it is under way is.
-    expected = masked(TRACE[line]).replace("Unregistered      (exp. 3s ago)", "Unregistered      (exp. 0s)")
-    assert run(line, view).rstrip() == expected.rstrip()
+    view.starts["silent"] = NOW - 3.0
+    assert run(line, view).rstrip() == masked(TRACE[line]).rstrip()
+
+
+@pytest.mark.parametrize(
+    ("state", "phase", "began", "expected"),
+    [
+        (State.REGISTERED, Phase.EXCHANGING, NOW - 8.0, " (exp. 8s ago)"),
+        (State.REGISTERED, Phase.RESOLVING, NOW - 8.0, " (exp. 0s)"),
+        (State.UNREGISTERED, Phase.CONNECTING, None, " (exp. 0s)"),
+        (State.UNREGISTERED, Phase.EXCHANGING, None, " (exp. 0s)"),
+        (State.REJECTED, Phase.IDLE, NOW - 35.0, " (exp. 35s ago)"),
+        (State.REJECTED, Phase.IDLE, None, " (exp. 3s ago)"),
+        (State.UNREGISTERED, Phase.IDLE, NOW - 35.0, " (exp. 3s ago)"),
+    ],
+)
+def test_without_a_plan_the_row_tells_when_the_last_timer_was_due(
+    view: FakeView, state: State, phase: Phase, began: float | None, expected: str
+) -> None:
+    view.move("good", state)
+    view.change("good", phase=phase, next_attempt_at=None)
+    view.starts["good"] = began
+    assert f"{expected}\n" in run("pjsip show registrations like ^good$", view)
 
 
 @pytest.mark.parametrize("line", [line for line in TRACE if line.startswith(("pjsip send", "core show help"))])
@@ -191,6 +216,8 @@ def test_help_knows_every_command(view: FakeView) -> None:
         assert run(f"core show help {name}", view).startswith(f"Usage: {name}")
         assert name in run("core show help", view)
     assert "No such command 'nothing'." in run("core show help nothing", view)
+    some = run("core show help pjsip send", view).splitlines()
+    assert [line.partition(" -- ")[0].strip() for line in some] == ["pjsip send register", "pjsip send unregister"]
 
 
 @pytest.mark.parametrize(
@@ -236,3 +263,16 @@ def test_no_line_raises(words: list[str]) -> None:
     assert output.text == "" or output.text.endswith("\n")
     heard(output.text, "what a made-up command printed")
     complete(line, view)
+
+
+def test_the_row_of_a_refresh_under_way_tells_when_it_began() -> None:
+    line = Line(accounts.account(profile=ASTERISK, max_random_initial_delay=0), script=[ok(60), None])
+    assert line.agent.began("alice") is None
+    line.register(until=2.0)
+    assert line.agent.began("alice") == 1.0
+    line.run(until=56.0)
+    assert line.agent.began("alice") == 51.0
+    assert " (exp. 5s ago)" in run_command("pjsip show registrations", AgentView(line), now=line.now).text
+    assert " (exp. 5s ago)" in run_command("pjsip show registration alice", AgentView(line), now=line.now).text
+    with pytest.raises(LocalProtocolError):
+        line.agent.began("nobody")

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from sipcore.asterisk.logtext import TEXTS, LogLine, asterisk_log, log_line
+from sipcore.asterisk.logtext import TEXTS, LogLine, asterisk_log, log_line, refusal_log
+from sipcore.asterisk.objects import parse
+from sipcore.errors import ConfigError
 from sipcore.events import Event, FlowLost, Listening, Registered, Rejected, Unregistered
 from sipcore.profiles import SIPCORE
 from sipcore.values import Cause, OutcomeClass
 from tests.asterisk.console_view import DATA, NOW, account
+from tests.secrecy import PASSWORD
 
 TEMPORARY, PERMANENT, REFUSED = OutcomeClass.TEMPORARY, OutcomeClass.PERMANENT, OutcomeClass.CREDENTIALS
 
@@ -120,7 +123,31 @@ def test_successes_are_told_at_debug_only() -> None:
 
 def test_every_text_is_in_a_test() -> None:
     others = {"no credentials", "registered", "scheduled", "unregistered", "shutdown"}
-    assert {key for key, _, _, _ in CASES} | others == set(TEXTS)
+    faults = {"no server", "no client", "server", "client", "transport"}
+    assert {key for key, _, _, _ in CASES} | others | faults == set(TEXTS)
+
+
+LIMIT = "URI or hostname length exceeds pjproject limit or is not a sip(s) uri"
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ("client_uri = sip:a@b", "No server URI specified on outbound registration 'x'"),
+        ("server_uri = sip:b", "No client URI specified on outbound registration 'x'"),
+        ("server_uri = tel:5\nclient_uri = sip:a@b", f"Server {LIMIT}: 'tel:5'"),
+        ("server_uri = sip:b\nclient_uri = http://x", f"Client {LIMIT}: 'http://x'"),
+        (f"server_uri = sip:b\nclient_uri = sip:a:{PASSWORD}@b", f"Client {LIMIT}: 'sip:a:***@b'"),
+        ("server_uri = sip:b\nclient_uri = sip:a@b\ntransport = t", "Unable to retrieve PJSIP transport 't'"),
+        ("server_uri = sip:b\nclient_uri = sip:a@b\nline = yes", None),
+        ("server_uri = sip:b\nclient_uri = sip:a@b\nretry_interval = x", None),
+    ],
+)
+def test_faults_of_a_file(options: str, text: str | None) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(f"[x]\ntype = registration\n{options}\n")
+    assert refusal_log(caught.value) == (() if text is None else (LogLine("ERROR", text),))
+    assert refusal_log(ValueError(text)) == ()
 
 
 def test_a_line_looks_as_in_the_log_of_asterisk() -> None:

@@ -64,7 +64,7 @@ def test_used_and_not_used() -> None:
         verdict=Verdict.USED,
     )
     unused = {note.option for note in found if note.verdict is Verdict.UNUSED}
-    assert unused == {"@tool", "context", "permit", "debug"}
+    assert unused == {"@tool", "context", "type", "permit", "debug"}
     assert not [note for note in found if note.verdict is Verdict.REFUSED]
     assert [note.where for note in found] == sorted((note.where for note in found), key=lambda where: int(where[11:]))
 
@@ -128,6 +128,19 @@ def test_a_transport_of_a_kind_that_is_not_supported_yet_matters_only_when_it_is
     assert at(found, 5).verdict is Verdict.REFUSED
 
 
+def test_an_auth_matters_only_when_a_registration_names_it() -> None:
+    phone = "[6001]\ntype = auth\nusername = 6001\npassword = x\n"
+    trunk = phone.replace("6001", "trunk")
+    found = notes(phone + trunk + REGISTRATION + "outbound_auth = trunk\n")
+    assert {(note.verdict, note.text) for note in found[:3]} == {(Verdict.UNUSED, "no registration uses this auth")}
+    assert {note.verdict for note in found[3:]} == {Verdict.USED}
+
+
+def test_the_type_of_an_object_that_is_not_used_is_not_used_either() -> None:
+    found = notes(REGISTRATION + "[a]\ntype = aor\n[d]\ntype = domain_alias\ndomain = d.example\n")
+    assert (at(found, 6).verdict, at(found, 8).verdict) == (Verdict.UNUSED, Verdict.USED)
+
+
 def test_options_without_effect_say_why() -> None:
     text = "[t]\ntype = transport\nbind = ::\nexternal_signaling_port = 5080\ntcp_keepalive_probe_count = 3\n"
     found = notes(REGISTRATION + text)
@@ -146,6 +159,17 @@ def test_secrets_are_not_shown() -> None:
         f"[w]\ntype = wizard\nremote_hosts = 192.0.2.1\noutbound_auth/password = {CANARY}\nendpoint/@x = {CANARY}\n",
     )
     assert next(note for note in found if note.option == "outbound_proxy").value == "sip:u:***@h.example"
+
+
+def test_secrets_are_not_shown_where_the_type_is_not_known_either() -> None:
+    """Found by the fuzzer: a wizard whose `type` line is lost, and options that nobody knows."""
+    lines = f"outbound_auth/password = {CANARY}\npassword = {CANARY}\npaswd = {CANARY}\nouch/x = {CANARY}\n"
+    harmless = "outbound_auth/username = u\nremote_hosts = h\nrealm = r\n"
+    for head in ("[w]\n", "[w](!)\n", "[w]\ntype = wizzard\n", "[w]\ntype = wizard\n"):
+        found = [*notes(REGISTRATION, head + lines + harmless), *notes(REGISTRATION + head + lines + harmless)]
+        shown = {note.option for note in found if note.section == "w" and note.value is not None}
+        assert shown <= {"type", "outbound_auth/username", "remote_hosts", "realm"}
+        assert shown >= {"outbound_auth/username", "remote_hosts"}
 
 
 WIZARD = """\
@@ -196,6 +220,49 @@ def test_only_wizards_are_looked_at_in_their_file_and_nowhere_else() -> None:
     assert at(found, 5).text == "wizards are looked at in pjsip_wizard.conf alone, as in Asterisk"
     about = at(found, 1, "pjsip_wizard.conf")
     assert about.text == "only sections of type wizard are looked at here, as in Asterisk"
+
+
+def test_what_is_told_of_an_option_that_a_wizard_made_is_told_of_its_line() -> None:
+    text = "[w]\ntype = wizard\nsends_registrations = yes\nremote_hosts = h.example\nregistration/max_retries = 010\n"
+    found = notes("", text)
+    assert len(found) == 4
+    assert (at(found, 4, "pjsip_wizard.conf").verdict, at(found, 4, "pjsip_wizard.conf").text) == (
+        Verdict.USED,
+        "match: 'h.example' is a name, which is not looked up here: it matches nothing",
+    )
+    assert (at(found, 5, "pjsip_wizard.conf").verdict, at(found, 5, "pjsip_wizard.conf").text) == (
+        Verdict.USED,
+        "a leading 0 means octal, as in Asterisk: 010 is 8",
+    )
+    (hosts,) = [note for note in notes("", text.replace("h.example", "a b")) if note.where.endswith(":4")]
+    assert (hosts.section, hosts.option, hosts.verdict) == ("w", "remote_hosts", Verdict.REFUSED)
+    assert "match: an address" in hosts.text
+    assert "client_uri: must be a sip URI" in hosts.text
+
+
+def test_all_that_is_unknown_in_a_wizard_is_told_at_once() -> None:
+    found = notes("", "[w]\ntype = wizard\nremote_host = h\nendpont/context = x\nregistration/ = 1\nsends_auth = no\n")
+    assert {note.option: (note.verdict, note.text) for note in found if note.where.endswith((":3", ":4", ":5"))} == {
+        "remote_host": (Verdict.REFUSED, "not an option of type wizard; did you mean 'remote_hosts'?"),
+        "endpont/context": (Verdict.REFUSED, "a wizard makes no object 'endpont'; did you mean 'endpoint'?"),
+        "registration/": (Verdict.REFUSED, "has no name behind the slash"),
+    }
+    idle = at(found, 6, "pjsip_wizard.conf")
+    assert (idle.verdict, idle.text) == (Verdict.UNUSED, "this wizard is refused")
+
+
+def test_what_is_not_used_is_checked_also_in_an_object_that_is_refused() -> None:
+    text = "[t]\ntype = transport\nmethod = x\nverify_server = maybe\nwebsocket_write_timeout = y\n"
+    found = notes(REGISTRATION + text + "[a]\ntype = auth\nauth_type = x\nnonce_lifetime = z\n")
+    refused = {note.option for note in found if note.verdict is Verdict.REFUSED}
+    assert refused == {"method", "websocket_write_timeout", "auth_type", "nonce_lifetime"}
+    assert at(found, 8).text == "'maybe' is neither yes nor no and counts as no, as in Asterisk"
+
+
+def test_a_lifetime_of_nothing_is_no_number_that_would_be_valid() -> None:
+    for value in ("0", "x", ""):
+        (note,) = [note for note in notes(REGISTRATION + f"expiration = {value}\n") if note.option == "expiration"]
+        assert note.text == "a whole number from 1 to 4294967295"
 
 
 def test_a_wizard_at_fault_has_the_place_of_its_line() -> None:

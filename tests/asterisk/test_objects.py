@@ -423,7 +423,7 @@ def at5(line: str, message: str) -> tuple[str, str]:
         (GOOD + "[t](!)\ntype = registration\nexpiraton = 60\n", "p.conf:7: expiraton: not an option of type registration; did you mean 'expiration'?"),
         (GOOD + "[t](!)\nexpiraton = 60\n", "p.conf:6: expiraton: not an option of any type; did you mean 'expiration'?"),
         (GOOD + f"[t](!)\npasword = {CANARY}\n", "p.conf:6: pasword: not an option of any type; did you mean 'password'?"),
-        (GOOD + "[t](!)\ntype = registration\nexpiration = soon\n", "p.conf:7: expiration = 'soon': a whole number from 0 to 4294967295"),
+        (GOOD + "[t](!)\ntype = registration\nexpiration = soon\n", "p.conf:7: expiration = 'soon': a whole number from 1 to 4294967295"),
         (GOOD + "[t](!)\ntype = registraton\n", "p.conf:6: type = 'registraton': not a type of Asterisk; did you mean 'registration'?"),
         # an address of the other family
         (GOOD.replace("sip.example.com", "[2001:db8::1]") + "transport = t\n[t]\ntype = transport\nbind = 0.0.0.0\n", "p.conf:5: transport = 't': binds an IPv4 address, and server_uri names an IPv6 address"),
@@ -446,7 +446,7 @@ def at5(line: str, message: str) -> tuple[str, str]:
         at5("line = yes", "line = 'yes': needs an endpoint"),
         at5("endpoint = x", "endpoint = 'x': needs line = yes"),
         # values
-        at5("expiration = soon", "expiration = 'soon': a whole number from 0 to 4294967295"),
+        at5("expiration = soon", "expiration = 'soon': a whole number from 1 to 4294967295"),
         at5("retry_interval = -1", "retry_interval = '-1': a whole number from 0 to 4294967295"),
         at5("max_retries = 08", "max_retries = '08': a whole number from 0 to 4294967295"),
         at5("expiration = 0", "expiration = '0': a whole number from 1 to 4294967295"),

@@ -226,7 +226,7 @@ def test_the_kind_of_header_is_noted() -> None:
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=20)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.builds(
@@ -275,7 +275,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join) | st.text(max_size=80), st.booleans())
 def test_no_text_raises_or_makes_a_value_that_could_end_a_header(text: str, proxy: bool) -> None:
     """Law: any text gives challenges, of which no value has a line end or NUL."""
@@ -309,7 +309,7 @@ ITEMS = st.sampled_from(
 @example("Digest ", ['realm="a"', 'nonce="n"', 'realm="b"'], ", ", "")
 @example("Digest ", ['realm="a"', 'nonce="n"', 'nonce="n"'], ",", "")
 @example("Digest ", ['realm="a"', 'nonce="n"'], ", ", ",")
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_the_short_way_gives_what_the_long_way_gives(scheme: str, items: list[str], comma: str, end: str) -> None:
     """Law: a challenge that one expression takes whole is read as if it had been taken apart piece by piece."""
     value = scheme + comma.join(items) + end

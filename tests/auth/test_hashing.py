@@ -52,7 +52,7 @@ def test_sha512_256_has_the_values_of_fips_180_4(text: bytes, digest: str) -> No
 @pytest.mark.skipif(
     "sha512_256" not in hashlib.algorithms_available, reason="hashlib has no SHA-512/256 to compare with"
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=400))
 def test_our_sha512_256_equals_that_of_hashlib(data: bytes) -> None:
     """Law: for all bytes both implementations give the same hash."""

@@ -60,7 +60,7 @@ def test_any_clock_will_do(now: float) -> None:
     assert ours.accept(ours.issue(now), 1, now + 1.0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 60), st.characters() | st.sampled_from("0f.\udcff"))
 def test_a_changed_nonce_is_refused_and_never_raises(position: int, character: str) -> None:
     """Law: whatever character is changed, the nonce is refused."""
@@ -76,7 +76,7 @@ def test_nonsense_is_refused(text: str) -> None:
     assert not nonces().accept(text, 1, 0.0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_what_was_accepted_is_never_accepted_again_however_small_the_table(data: st.DataObject) -> None:
     """Law: no (nonce, nc) pair is accepted twice, whatever was forgotten in between."""

@@ -52,7 +52,7 @@ PASSWORDS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), m
 SIXTEEN_AND_MORE = 18
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     algorithms=st.lists(st.sampled_from(list(Algorithm)), min_size=1, max_size=6, unique=True),
     qops=st.sampled_from([(), ("auth",), ("auth-int",), ("auth", "auth-int"), ("auth-int", "auth")]),
@@ -331,7 +331,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=30).map("".join) | st.text(max_size=60))
 def test_no_text_raises_or_is_accepted(text: str) -> None:
     """Law: whatever is sent, without the password it is not accepted, and nothing raises."""

@@ -46,6 +46,39 @@ def test_strict_makes_an_unused_option_an_error(conf: Write, capsys: pytest.Capt
     assert cli.main(["check", "-c", conf(entry("alice", "sip:example.com")), "--strict"]) == codes.OK
 
 
+def test_quiet_leaves_no_trap_out(conf: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = conf(entry("alice", "sip:example.com", more="expiration = 010\nauth_rejection_permanent = ja"))
+    assert cli.main(["check", "-c", path, "--quiet"]) == codes.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ", 1)[1] for line in lines[:-1]] == [
+        "[alice] expiration = 010: used: a leading 0 means octal, as in Asterisk: 010 is 8",
+        "[alice] auth_rejection_permanent = ja: used: 'ja' is neither yes nor no and counts as no, as in Asterisk",
+    ]
+
+
+def test_quiet_says_nothing_of_what_is_used_in_toml(conf: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = conf('[registrations.alice]\naor = "sip:alice@example.com"\n', name="a.toml")
+    assert cli.main(["check", "-c", path, "--quiet"]) == codes.OK
+    assert capsys.readouterr().out == "1 used; 0 read, not used here; 0 refused\n"
+
+
+def test_a_fault_of_a_whole_section_is_told_of_it(conf: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = conf("[r]\ntype = registration\n")
+    assert cli.main(["check", "-c", path, "--quiet"]) == codes.USAGE
+    assert capsys.readouterr().out.startswith(f"{path}:1: [r]: refused: needs server_uri")
+
+
+def test_convert_says_once_of_an_object_that_nobody_uses(conf: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    spare = "[ws]\ntype = transport\nprotocol = ws\nbind = 0.0.0.0\n[6001]\ntype = auth\nusername = a\npassword = x\n"
+    path = conf(entry("alice", "sip:example.com"), spare, "[e]\ntype = endpoint\ncontext = x\n")
+    assert cli.main(["convert", "-c", path]) == codes.OK
+    told = capsys.readouterr().err
+    assert "transport: no registration uses this transport, and ws is not supported yet (ws)\n" in told
+    assert "auth: no registration uses this auth (6001)\n" in told
+    assert "endpoint: context: not used by sipcore\n" in told
+    assert "protocol" not in told
+
+
 def test_check_goes_on_behind_what_is_refused(conf: Write, capsys: pytest.CaptureFixture[str]) -> None:
     path = conf(entry("alice", "sip:example.com", more="expiraton = 600"), entry("bob", "http://example.com"))
     assert cli.main(["check", "-c", path, "--json"]) == codes.USAGE
@@ -59,7 +92,7 @@ def test_check_goes_on_behind_what_is_refused(conf: Write, capsys: pytest.Captur
 def test_check_of_what_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("absent.conf", "absent.toml"):
         assert cli.main(["check", "-c", str(tmp_path / name)]) == codes.USAGE
-        assert "No such file" in capsys.readouterr().out
+        assert f"{name}: file: refused: cannot be read: No such file" in capsys.readouterr().out
 
 
 def test_check_of_toml(conf: Write, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +123,7 @@ def test_there_and_back_again(conf: Write, tmp_path: Path, capsys: pytest.Captur
 def test_convert_touches_nothing_that_exists(conf: Write, capsys: pytest.CaptureFixture[str]) -> None:
     path = conf(entry("alice", "sip:example.com"))
     assert cli.main(["convert", "-c", path, "-o", path]) == codes.USAGE
-    assert capsys.readouterr().err.startswith(f"sipcore: {path}: file: the file exists already")
+    assert capsys.readouterr().err.startswith(f"sipcore: {path}: file: nothing is overwritten")
 
 
 def test_convert_of_a_faulty_file_is_one_line(conf: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,6 +105,12 @@ def test_a_file_that_is_a_folder(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path}: file: cannot be read: Is a directory"
 
 
+def test_a_file_without_end_is_not_read_to_the_end(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_file("/dev/zero", ASTERISK, strict_permissions=False)
+    assert str(caught.value) == "/dev/zero: file: cannot be read: it is larger than 64 MiB"
+
+
 @pytest.mark.parametrize("protocol", Protocol)
 def test_an_address_in_use(protocol: Protocol) -> None:
     kind = socket.SOCK_STREAM if protocol.reliable else socket.SOCK_DGRAM

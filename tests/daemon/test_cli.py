@@ -32,6 +32,11 @@ PROJECT = Path(__file__).parents[2] / "pyproject.toml"
             "sipcore send: argument action: invalid choice: 'refresh' (choose from 'register', 'unregister')"
             " (try sipcore send --help)\n",
         ),
+        (
+            ["list", "registration", "alice", "--control", "x"],
+            "sipcore list: argument WHAT: invalid choice: 'registration' (choose from 'registrations')"
+            " (try sipcore list --help)\n",
+        ),
         (["run"], "sipcore run: the following arguments are required: -c/--config (try sipcore run --help)\n"),
         (["reload", "--cont", "x"], "sipcore reload: no option --cont; --control exists (try sipcore reload --help)\n"),
         (["run", "--confg", "x"], "sipcore run: no option --confg; --config exists (try sipcore run --help)\n"),
@@ -72,6 +77,24 @@ def test_wrong_arguments_are_one_line_and_status_2(
     assert ended.value.code == codes.USAGE
     # Python 3.12 and later leave out the quotes in lists of choices.
     assert capsys.readouterr().err.replace("'", "") == message.replace("'", "")
+
+
+@pytest.mark.parametrize("word", ["-rx", "-x", "-rnx", "-nrx", "-rvvvx"])
+def test_asterisk_is_called_in_more_ways_than_one(
+    word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([word, "core show version", "--control", str(tmp_path / "none")]) == codes.UNREACHABLE
+    assert "no daemon at" in capsys.readouterr().err
+
+
+def test_help_takes_a_percent_sign_in_the_control_socket(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/100%s")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["reload", "--help"])
+    assert ended.value.code == codes.OK
+    assert "/run/100%s/sipcore.sock" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["--password", "canary"], ["--password=canary"], ["--pasword-fiel=canary"]])

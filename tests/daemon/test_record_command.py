@@ -82,7 +82,7 @@ def test_a_file_that_exists_is_left_alone(sipcore: Run, config: Config, tmp_path
     path.write_text("mine")
     ended = sipcore(*config.arguments("--record", str(path)))
     assert ended.returncode == codes.USAGE
-    assert ended.stderr == f"sipcore: {path}: recording: the file exists already; a recording needs a new one\n"
+    assert ended.stderr == f"sipcore: {path}: recording: nothing is overwritten; name a new file\n"
     assert path.read_text() == "mine"
     assert not os.path.exists(config.control)
 
@@ -165,7 +165,7 @@ def test_the_ring_can_be_had_at_any_time(start: Start, sipcore: Run, config: Con
     assert check(printed.stdout)[:2] == ["add", "register"]
     again = sipcore("record", "dump", str(path), *control)
     assert (again.returncode, again.stdout) == (codes.USAGE, "")
-    assert "the file exists already" in again.stderr
+    assert "nothing is overwritten" in again.stderr
     told = sipcore("record", "status", *control)
     assert told.returncode == 0
     assert re.search(r"^ring: 1 segment, about \d+ bytes, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", told.stdout)

@@ -184,7 +184,7 @@ def test_the_packet_capture(replay: Replay, tmp_path: Path) -> None:
     assert find(data.decode("latin-1")) is None
     code, _, errors = replay(str(SAMPLE), "--pcap", str(path))
     assert code == codes.USAGE
-    assert "the file exists already" in errors
+    assert "nothing is overwritten" in errors
 
 
 def test_the_packet_capture_to_stdout(environment: dict[str, str], replay: Replay, tmp_path: Path) -> None:
@@ -352,7 +352,7 @@ def test_a_capture_that_exists_is_left_alone(replay: Replay, tmp_path: Path) -> 
     path = tmp_path / "there.pcap"
     path.write_text("mine")
     _, _, errors = replay(str(SAMPLE), "--pcap", str(path))
-    assert errors == f"sipcore: {path}: capture: the file exists already; a capture needs a new one\n"
+    assert errors == f"sipcore: {path}: capture: nothing is overwritten; name a new file\n"
     assert path.read_text() == "mine"
 
 

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,36 @@ def test_reload(start: Start, sipcore: Run, registrar: Ports, config: Config) ->
     daemon.signal(signal.SIGHUP)
     daemon.wait_for("reload refused, nothing changed", start=seen)
     assert sipcore("show", "registrations", *control).returncode == 0
+
+
+def test_a_reload_that_never_ends_keeps_nobody_from_ending_the_daemon(
+    start: Start, sipcore: Run, registrar: Ports, config: Config, environment: dict[str, str], control: str
+) -> None:
+    """As with a file on a server that is gone: reading it blocks, here in a pipe that nobody writes to."""
+    config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}"))
+    notes = Path(control).with_name("notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(notes))
+        systemd.settimeout(30.0)
+        environment["NOTIFY_SOCKET"] = str(notes)
+        daemon = start(*config.arguments())
+        daemon.wait_for("Registered")
+        config.path.unlink()
+        os.mkfifo(config.path, 0o600)
+        told: list[str] = []
+        for _ in range(3):
+            daemon.signal(signal.SIGHUP)
+            while not told or not told[-1].startswith("RELOADING=1"):
+                told.append(systemd.recv(4096).decode())
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait() == 0
+        daemon.wait_for("removed on request")
+        systemd.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                told.append(systemd.recv(4096).decode())
+        stopping = next(index for index, note in enumerate(told) if note.startswith("STOPPING=1"))
+        assert not any(note.startswith("READY=1") for note in told[stopping:])
 
 
 def test_a_reload_that_needs_an_address_in_use_changes_nothing(

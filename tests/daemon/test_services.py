@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from sipcore_trio.daemon import services
+from sipcore_trio.daemon.checks import StartError
+from sipcore_trio.daemon.services import Service, wanted
 from tests.daemon.conftest import Config, Ports, entry
+from tests.secrecy import PASSWORD
+
+if TYPE_CHECKING:
+    from sipcore_trio.daemon.run import Daemon
 
 SERVED = """
 import signal
@@ -63,6 +73,24 @@ sys.exit(cli.main(sys.argv[1:]))
 """
 
 
+LEFT_OPEN = """
+import os
+import sys
+from sipcore_trio.daemon import cli, services
+from sipcore_trio.daemon.checks import StartError
+
+def refused(daemon):
+    raise StartError("this port is taken")
+
+sys.modules["witness"] = sys.modules["__main__"]
+services.SERVICES += (("", "witness:refused"),)
+code = cli.main(sys.argv[1:])
+links = (f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd"))
+print("sockets left:", sum(os.path.exists(link) and os.readlink(link).startswith("socket:") for link in links))
+sys.exit(code)
+"""
+
+
 def serve(config: Config, environment: dict[str, str], fault: str, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", SERVED.replace("FAULT", fault), *config.arguments(*more)],
@@ -102,3 +130,44 @@ def test_a_service_that_cannot_start_ends_the_command_with_one_line(
     config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}"))
     ended = serve(config, environment, "", "--trace")
     assert (ended.returncode, ended.stderr) == (2, "sipcore: this port is taken\n")
+
+
+def test_what_was_made_before_one_that_cannot_start_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it is another error than the two that are told in a line, and in the reverse order."""
+    closed: list[str] = []
+
+    class Made(Service):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def close(self) -> None:
+            closed.append(self.name)
+
+    def refused(daemon: object) -> None:
+        raise StartError("this port is taken")
+
+    found = {"first": lambda daemon: Made("first"), "second": lambda daemon: Made("second"), "third": refused}
+    monkeypatch.setattr(services, "SERVICES", tuple(("", f"made:{name}") for name in found))
+    monkeypatch.setattr(services, "import_module", lambda name: SimpleNamespace(**found))
+    with pytest.raises(StartError):
+        wanted(cast("Daemon", None))
+    assert closed == ["second", "first"]
+
+
+def test_each_listener_is_closed_when_a_later_service_cannot_start(
+    config: Config, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Both ports are free again for whoever has them next in the same process."""
+    config.write(entry("alice", "sip:127.0.0.1:9"))
+    (tmp_path / "manager.conf").write_text(f"[general]\nenabled = yes\n[admin]\nsecret = {PASSWORD}\n")
+    (tmp_path / "manager.conf").chmod(0o600)
+    ended = subprocess.run(
+        [sys.executable, "-c", LEFT_OPEN, *config.arguments("--health", "127.0.0.1:0", "--manager"),
+         str(tmp_path / "manager.conf"), "--ami", "127.0.0.1:0", "--statsd", "127.0.0.1:9"],
+        env=environment | {"NOTIFY_SOCKET": str(tmp_path / "notify")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (2, "sockets left: 0\n"), ended.stderr

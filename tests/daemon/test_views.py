@@ -9,7 +9,7 @@ import json
 import pytest
 
 from sipcore.values import Binding, Cause, OutcomeClass, Phase, Protocol, State, Status
-from sipcore_trio.daemon import render, views
+from sipcore_trio.daemon import render, views, watching
 
 WALL = 1_000_000.0
 """What is 0 on the agent's clock."""
@@ -151,3 +151,15 @@ def test_detail_names_everything() -> None:
     assert "binding: sip:alice@192.0.2.9, in 70 s (ours)" in lines
     assert any(line.startswith("expires_at: ") and line.endswith("(in 70 s)") for line in lines)
     assert "expires_at: -" in render.detail(as_json(expires_at=None), WALL)
+
+
+def test_a_live_table_says_what_it_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    lines: list[watching.Line] = [
+        {"registration": as_json()},
+        {"complete": True},
+        {"note": "3 changes were [b]left out[/b]"},
+    ]
+    watching._as_table(iter(lines))
+    shown = capsys.readouterr().out
+    assert "sipcore: 3 changes were [b]left out[/b]" in shown
+    assert "alice" in shown

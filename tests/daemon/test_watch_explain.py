@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from tests.daemon.conftest import Config, Ports, Process, entry
-from tests.secrecy import heard
+from tests.secrecy import PASSWORD, heard
 
 Start = Callable[..., Process]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -82,7 +82,7 @@ def test_on_a_terminal_watch_shows_a_table(
 
 
 def test_explain_names_the_fatal_response(start: Start, sipcore: Run, registrar: Ports, config: Config) -> None:
-    config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}", password="wrong"))
+    config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}", password=f"{PASSWORD}-wrong"))
     daemon = start(*config.arguments(profile="ASTERISK"))
     daemon.wait_for("alice: Rejected")
     text = sipcore("explain", "alice", "--control", config.control)

@@ -104,7 +104,7 @@ class BlockContract(Contract):
     async def test_a_wrong_password_raises_with_its_cause(self, caplog: pytest.LogCaptureFixture) -> None:
         async with self.serve() as server:
             with pytest.raises(RegistrationFailed) as caught:
-                async with self.platform.registered(server.account(password="canary")):
+                async with self.platform.registered(server.account(password=f"{PASSWORD}-canary")):
                     pytest.fail("the block was entered")
             cause = caught.value.status.cause
             assert cause is not None

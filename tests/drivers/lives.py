@@ -30,11 +30,12 @@ __all__ = ["NOT_HERE", "live", "plan"]
 
 NOT_HERE = {
     "clock leaps": "drivers notice a sleep by themselves, which the town does for its station; stories have leaps",
+    "stopped": "the same, and a driver is told to stop by its own means",
     "sockets break": "no system ends a UDP socket of a process by itself",
 }
 """Faults of the simulation that drivers meet in another form, and why."""
 
-STARTS = ("crash", "clean restart")
+STARTS = ("crash", "clean restart", "started without")
 """One of them in a life: two agents that start from one snapshot repeat themselves, whatever drives them."""
 PORTS = re.compile(r"\b[4-6]\d{4}\b")
 """Ports that the virtual system chose; a driver binds a moment earlier than a `Station`, so it may get another one."""
@@ -99,15 +100,17 @@ def live(plan: Plan, kind: type[Lockstep] | None) -> Life:
     broken: int | None = None
     # How much an agent keeps is not the driver's business, and at a bound one might pass it and the other not.
     unweighed = mock.patch.multiple("sipcore.testing.sim.memory.Memory", begin=mock.DEFAULT, look=mock.DEFAULT)
-    with virtual_system(), unweighed, mock.patch("sipcore.testing.sim.town.Station", make_station):
+    with virtual_system(), unweighed:
         try:
-            town = Town(plan)
+            town = Town(plan, make_station=make_station)
             town.run()
         except BrokenInvariant as error:
             broken = error.number
         finally:
             for station in stations:
                 station.lockstep.stop()
+    assert events, "nothing was told, so nothing is compared"
+    assert bool(stations) is (kind is not None), "the agent was on another kind of station"
     ended = all(station.lockstep.ended for station in stations)
     return Life(Log(events, [], {}, ended), broken, sum(claim.attempts for claim in town.claims.claims.values()))
 
@@ -127,6 +130,7 @@ class DrivenStation:
         on_arrival: Callable[[int, bytes], object],
     ) -> None:
         self.machine = Machine(world, ipv4=ipv4, ipv6=ipv6)
+        self._flows = agent.flows
         self.lockstep = kind(world, _Tap(agent, on_output, on_arrival), machine=self.machine)
         self.stored = Stored()
         self.lockstep.driver.remember = self._remember
@@ -158,6 +162,13 @@ class DrivenStation:
     def connections(self) -> list[Connection]:
         """Its ends of them."""
         return self.machine.connections()
+
+    def local(self, flow: int) -> Address | None:
+        """Where a flow's peer sees it coming from; None when it is not open. The driver told the agent the port."""
+        record = self._flows.get(flow)
+        if record is None or record.local is None or record.reliable:
+            return None if record is None else record.local
+        return None if self.ipv4 is None else (self.ipv4, record.local[1])
 
     def crash(self) -> None:
         """The process is gone."""

@@ -10,6 +10,7 @@ from sipcore import OutcomeClass, Protocol, RegistrationFailed, State
 from tests.interop.conftest import AccountMaker
 from tests.interop.kamailio import Kamailio
 from tests.interop.stacks import Stack, until
+from tests.secrecy import PASSWORD
 
 pytestmark = pytest.mark.peer("kamailio")
 
@@ -53,7 +54,7 @@ def test_a_wrong_password_is_refused_with_its_cause(
 
         async def scenario() -> None:
             with pytest.raises(RegistrationFailed) as caught:
-                async with stack.registered(account(kamailio.uri, password="wrong")):
+                async with stack.registered(account(kamailio.uri, password=f"{PASSWORD}-wrong")):
                     pytest.fail("entered with a wrong password")
             status = caught.value.status
             assert status.state is State.REJECTED

@@ -321,7 +321,7 @@ def test_the_example_of_asterisk_and_back() -> None:
 @given(st.text("ab ];\\[äß-+=>#", min_size=1, max_size=9))
 @example("a;b]c")
 @example(";--")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_names_survive_or_are_noted(name: str) -> None:
     """Law: a name comes back, or the notes tell what it became."""
     account = Account("sip:alice@example.com", name=name, user_agent="sipcore", profile=ASTERISK)

@@ -124,7 +124,7 @@ def fault(data: bytes) -> ConfigError | None:
 @example("[registrations.a]\naor = 'sip:a@h'\nexpires = " + "9" * 400)
 @example("[registrations.a]\naor = 'sip:a@h'\ntiming.t1 = 1e999")
 @example("[registrations.a]\naor = 'sip:a@h'\nkeep_alive_interval = nan")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_a_configuration_or_an_error(text: str) -> None:
     """Law: nothing but `ConfigError` is raised, no error shows a secret, and `examine` finds a fault exactly when
     `parse` does."""
@@ -138,7 +138,7 @@ def test_any_text_is_a_configuration_or_an_error(text: str) -> None:
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_bytes_are_a_configuration_or_an_error(data: bytes) -> None:
     """Law: the same for bytes that are no text."""
     error = fault(data)

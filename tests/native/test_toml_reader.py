@@ -13,6 +13,7 @@ from sipcore import native
 from sipcore.auth.hashing import Algorithm
 from sipcore.config import Account, Credential, Timing, Transport
 from sipcore.errors import ConfigError
+from sipcore.native.source import MAX_KEYS, Source
 from sipcore.native.tables import CREDENTIAL, DEFAULTS, REGISTRATION, SOCKET, TIMING, TRANSPORT
 from sipcore.profiles import ASTERISK, JSSIP, SIPCORE
 from sipcore.values import OutcomeClass, Protocol, Secret, SocketOptions
@@ -413,3 +414,20 @@ def test_an_array_is_no_header() -> None:
 def test_a_key_within_a_line_has_the_line_of_what_is_around_it() -> None:
     text = 'registrations = { r = { aor = "sip:a@h",\nexpires = 0 } }'.replace("\n", " ")
     assert refusal(f"# first\n{text}").startswith("s.toml:2: registrations.r.expires = 0: ")
+
+
+def test_a_key_of_thousands_of_parts_costs_no_more_than_tomllib_takes_for_it() -> None:
+    """Found by the fuzzer: looking for its line cost the square of its parts."""
+    text = ALICE + "expires = 600\n" + "a." * 2000 + "b = 1\n"
+    source = Source(text.encode(), file="s.toml")
+    assert source.where(("registrations", "office", "expires")) == "s.toml:3"
+    assert source.where(("registrations", "office", "a")) == "s.toml:1"
+    assert len(max(source._lines or {}, key=len)) <= MAX_KEYS
+    assert "registrations.office.a" in refusal(text)
+
+
+def test_a_key_of_as_many_parts_as_are_looked_at_has_its_line() -> None:
+    key = ".".join("a" * (MAX_KEYS - 2))
+    assert Source(f"{ALICE}{key} = 1\n".encode(), file="s.toml").where(
+        ("registrations", "office", *key.split("."))
+    ) == "s.toml:3"

@@ -98,7 +98,7 @@ def source(document: dict[str, Any]) -> Source:
 
 
 @given(documents)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_schema_and_reader_agree_on_the_shape(document: dict[str, Any]) -> None:
     """Law: of a document that has what is required, the schema accepts exactly what the reader does not refuse for its
     keys and types. What a value means (a URI, a range, a name) is for the reader alone."""
@@ -111,7 +111,7 @@ def test_schema_and_reader_agree_on_the_shape(document: dict[str, Any]) -> None:
 
 
 @given(documents)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_the_reader_accepts_the_schema_accepts(document: dict[str, Any]) -> None:
     """Law: no configuration that is in use is underlined by an editor."""
     text = source(document).text

@@ -216,7 +216,7 @@ PIECES = st.one_of(
 SOUND = request()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, len(SOUND)), st.integers(0, 20), PIECES), max_size=6))
 def test_an_answer_is_hardly_longer_than_its_request_and_never_answered_itself(
     edits: list[tuple[int, int, bytes]],
@@ -392,7 +392,7 @@ def test_the_judgements_that_are_remembered_have_a_bound(monkeypatch: pytest.Mon
 REASONS = re.compile(rb"SIP/2\.0 [1-6][0-9]{2} [A-Za-z][A-Za-z /,-]*\r\n")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from([b"REGISTER ", b"Via: ", b"Content-Length", b"CSeq", b" SIP/2.0"]), st.binary(max_size=12))
 @example(b"Content-Length", b"<script>:")
 def test_a_reason_phrase_repeats_nothing_that_the_peer_wrote(place: bytes, junk: bytes) -> None:

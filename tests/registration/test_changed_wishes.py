@@ -14,6 +14,7 @@ from sipcore.testing import Answer, Line, ok
 from sipcore.values import Phase, State
 from tests.accounts import T1_100, TCP, account
 from tests.registration.lines import every_profile, kinds, reload, up
+from tests.secrecy import PASSWORD
 
 # --- all bindings, or ours ------------------------------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ def test_a_reload_never_puts_a_refresh_off_past_the_lapse(profile: Profile) -> N
     planned = line.status().next_attempt_at
     assert planned is not None
     options: dict[str, Any] = {"profile": profile, "max_random_initial_delay": 600, "expires": 60}
-    reload(line, account(**options, password="other"))
+    reload(line, account(**options, password=f"{PASSWORD}-other"))
     attempt = line.status().next_attempt_at
     assert attempt is not None
     assert attempt <= planned

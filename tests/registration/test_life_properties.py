@@ -67,7 +67,7 @@ def never_stuck(pair: Pair) -> None:
         assert (status.phase is Phase.WAITING) == (status.next_attempt_at is not None)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(actions, pauses), min_size=1, max_size=15),
     st.sampled_from([0.0, 0.05, 0.4, 1.5]),

@@ -15,6 +15,7 @@ from sipcore.testing import Answer, Line, challenge, ok
 from sipcore.values import OutcomeClass, Protocol, State
 from tests.accounts import account, has_credentials
 from tests.registration.lines import every_profile, reload, up
+from tests.secrecy import PASSWORD
 
 # --- nothing changed on the wire ------------------------------------------------------------------------------------
 
@@ -189,12 +190,12 @@ def test_a_reload_while_the_first_attempt_is_in_flight_is_not_lost() -> None:
 @every_profile
 def test_new_credentials_are_tried_at_once(profile: Profile) -> None:
     options: dict[str, Any] = {"profile": profile, "max_random_initial_delay": 0}
-    line = Line(account(password="wrong", **options), script=[challenge(nonce="n")])
+    line = Line(account(password=f"{PASSWORD}-wrong", **options), script=[challenge(nonce="n")])
     line.register(until=10.0)
     assert line.status().state is State.REJECTED
     line.sent()
     line.peer.answer(challenge(nonce="n"), ok(100))
-    reload(line, account(password="right", **options))
+    reload(line, account(password=f"{PASSWORD}-right", **options))
     requests = line.sent(until=12.0)
     assert [has_credentials(request) for request in requests] == [False, True]
     assert line.status().registered
@@ -204,16 +205,16 @@ def test_new_credentials_are_tried_at_once(profile: Profile) -> None:
 def test_new_credentials_while_registered_are_tried_at_once() -> None:
     """Otherwise a mistake shows only at the next refresh, when nobody looks any more."""
     line = up(challenge(), ok(100), until=10.0)
-    reload(line, account(password="other"))
+    reload(line, account(password=f"{PASSWORD}-other"))
     assert [has_credentials(request) for request in line.sent()] == [False, True]
 
 
 def test_old_credentials_are_not_sent_once_more_after_a_reload() -> None:
-    line = Line(account(password="old"), script=[challenge(nonce="n"), ok(100)])
+    line = Line(account(password=f"{PASSWORD}-old"), script=[challenge(nonce="n"), ok(100)])
     line.register(until=10.0)
     line.sent()
     line.peer.answer(challenge(nonce="n"), ok(100))
-    reload(line, account(password="new"))
+    reload(line, account(password=f"{PASSWORD}-new"))
     assert [has_credentials(request) for request in line.sent()] == [False, True]
     assert line.status().registered
 
@@ -223,18 +224,18 @@ def test_new_credentials_that_are_wrong_are_not_taken_for_the_registrars_trouble
     line = Line(account(), script=[challenge(nonce="n"), ok(100), challenge(nonce="m")])
     line.register(until=10.0)
     line.told()
-    reload(line, account(password="wrong"))
+    reload(line, account(password=f"{PASSWORD}-wrong"))
     [rejected] = line.told(Rejected)
     assert rejected.retry_at == 610.0
 
 
 def test_new_credentials_while_the_old_ones_are_in_flight_are_tried_after_it() -> None:
     line = Line(
-        account(password="wrong"),
+        account(password=f"{PASSWORD}-wrong"),
         script=[challenge(nonce="n"), Answer(403, delay=2.0), challenge(nonce="m"), ok(100)],
     )
     line.register(until=1.0)
-    reload(line, account(password="right"))
+    reload(line, account(password=f"{PASSWORD}-right"))
     line.run(until=4.0)
     assert line.status().registered
 

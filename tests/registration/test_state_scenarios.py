@@ -11,6 +11,7 @@ from sipcore.events import Registered, Unregistered
 from sipcore.testing import Answer, Line, challenge, ok
 from sipcore.values import State
 from tests.accounts import account
+from tests.secrecy import PASSWORD
 
 
 def snapshot(line: Line, wall: float = 1_000_000.0) -> Any:
@@ -113,7 +114,7 @@ def test_a_lifetime_that_is_configured_shorter_than_before_holds() -> None:
 
 
 def test_no_secret_is_in_it() -> None:
-    line = up(password="a rather particular secret")
+    line = up(password=f"{PASSWORD}-a-rather-particular-secret")
     assert "particular" not in json.dumps(snapshot(line))
 
 

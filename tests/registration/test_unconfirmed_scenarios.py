@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipcore.events import Rejected
-from sipcore.registration.machine import MAX_UNCONFIRMED
+from sipcore.registration.contacts import MAX_UNCONFIRMED
 from sipcore.testing import REGISTRAR, Answer, Line, Pair, challenge, ok
 from sipcore.values import Phase, State
 from tests.accounts import T1_100, TCP, account

@@ -108,7 +108,7 @@ def test_no_attribute_of_any_machine_is_missing() -> None:
         assert not set(fields) & REBUILT.get(kind, set()), kind.__name__
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS)
 def test_a_life_goes_on_from_any_moment_as_it_did(seed: int) -> None:
     """From a checkpoint anywhere in a life, the same inputs and random numbers give the same outputs byte for byte, the
@@ -127,7 +127,7 @@ def _cut_sometimes(life: Life) -> None:
         life.agent.cut()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=SEEDS, moment=st.integers(0, 24))
 def test_a_restored_agent_does_what_the_original_does(seed: int, moment: int) -> None:
     """Two agents side by side, one of them restored: each input gives equal outputs and deadlines. No recorder is
@@ -147,7 +147,7 @@ def test_a_restored_agent_does_what_the_original_does(seed: int, moment: int) ->
     live(make, seed, between=between)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS)
 def test_a_checkpoint_of_a_restored_agent_is_the_same_text(seed: int) -> None:
     """checkpoint(restore(text)) == text, also with pending outputs and requests that wait for an answer."""

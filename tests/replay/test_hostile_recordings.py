@@ -131,7 +131,7 @@ def put(found: Any, path: tuple[Any, ...], value: Any) -> None:
     found[path[-1]] = value
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(data=st.data())
 def test_any_value_may_be_another(data: st.DataObject) -> None:
     """One to three values anywhere in the document replaced by odd ones, or by others of the same document."""
@@ -151,7 +151,7 @@ def test_any_value_may_be_another(data: st.DataObject) -> None:
     play_all(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_lines_may_be_missing_doubled_or_in_another_order(data: st.DataObject) -> None:
     text = list(lines())
@@ -171,7 +171,7 @@ def test_lines_may_be_missing_doubled_or_in_another_order(data: st.DataObject) -
     play_all(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(junk=st.lists(st.text(max_size=40) | st.binary(max_size=20).map(lambda it: it.decode("latin-1")), max_size=5))
 def test_any_text_is_refused(junk: list[str]) -> None:
     with pytest.raises(ReplayError):

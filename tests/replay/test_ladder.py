@@ -414,7 +414,7 @@ def is_safe(text: str) -> bool:
     return all(category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     reliable=st.booleans(),
     run=st.lists(steps, max_size=8),

@@ -94,7 +94,7 @@ PIECES = st.sampled_from(
 MESSAGES = st.lists(PIECES | st.binary(max_size=6), max_size=12).map(b"".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=MESSAGES, unfinished=st.booleans())
 def test_masking_keeps_length_and_lines_and_is_done_once(data: bytes, unfinished: bool) -> None:
     """len(mask(x)) == len(x), line ends stay where they are, mask(mask(x)) == mask(x): for any bytes."""
@@ -104,7 +104,7 @@ def test_masking_keeps_length_and_lines_and_is_done_once(data: bytes, unfinished
     assert mask(masked, unfinished=unfinished) == masked
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=MESSAGES)
 def test_what_can_be_read_can_be_read_when_it_is_masked(data: bytes) -> None:
     """A message that parses parses masked, with the same headers; one that does not, does not."""
@@ -119,7 +119,7 @@ def _names(data: bytes) -> list[str] | str:
         return error.kind
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=MESSAGES)
 def test_text_is_masked_as_its_bytes_are(data: bytes) -> None:
     """The text of a value and the bytes of a message that holds it are masked alike."""

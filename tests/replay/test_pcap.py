@@ -323,7 +323,7 @@ addresses = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     local=addresses,
     remote=addresses,

@@ -245,7 +245,7 @@ def test_an_agent_that_cannot_be_recorded_lives_on(monkeypatch: pytest.MonkeyPat
 # --- the sink --------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=SEEDS)
 def test_a_sink_gets_the_same_steps_as_the_ring(seed: int) -> None:
     """Line by line or at the end, with streams cut anywhere: the same steps, and no secret in either."""

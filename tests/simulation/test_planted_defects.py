@@ -91,10 +91,10 @@ def test_1_an_undocumented_exception_is_found() -> None:
 
 
 def test_2_a_binding_whose_lapse_is_not_told_is_found(monkeypatch: Patch) -> None:
-    def adopt_for_ever(self: Registration, now: float) -> None:
-        self.expires_at = None
+    def adopt_for_ever(registration: Registration, now: float) -> None:
+        registration.expires_at = None
 
-    monkeypatch.setattr(Registration, "_lapse", adopt_for_ever)
+    monkeypatch.setattr(machine, "lapse", adopt_for_ever)
     assert "after its expiry" in breaks(2, plan(DOWN))
 
 

@@ -12,8 +12,8 @@ import pytest
 from sipcore.replay import compare, read
 from sipcore.testing.sim import FAULTS, Incident, Plan, Storm, draw, live, read_plan, shrink
 from sipcore.testing.sim import __main__ as command
+from sipcore.testing.sim.host import Host
 from sipcore.testing.sim.life import live_recorded
-from sipcore.testing.sim.town import Town
 
 examination = importlib.import_module("sipcore.testing.sim.examine")
 """The module; the package has a function of the same name."""
@@ -83,7 +83,7 @@ def test_a_failing_run_prints_and_writes_all_that_is_needed(
             ),
         ),
     )
-    monkeypatch.setattr(Town, "crash", lambda self, *, state: 1 / 0)
+    monkeypatch.setattr(Host, "crash", lambda self, *, state: 1 / 0)
     monkeypatch.setattr(examination, "draw", lambda *_: plan)
     status = command.main(["--seed", "7", "--years", "0.001", "--write", str(tmp_path), "--quiet"])
     printed = capsys.readouterr().out
@@ -91,8 +91,8 @@ def test_a_failing_run_prints_and_writes_all_that_is_needed(
     assert "seed 7" in printed
     assert "commit" in printed
     assert "invariant 1" in printed
-    assert "1 incidents are left" in printed
-    assert "crash without state" in printed.split("are left")[1]
+    assert "1 incident left" in printed
+    assert "crash without state" in printed.split(" left:")[1]
     small = read_plan(tmp_path / "sim-swarm-7.json")
     assert kinds(small) == ["crash without state"]
     assert json.loads((tmp_path / "sim-swarm-7.json").read_text())["invariant"] == 1

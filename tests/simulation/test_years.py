@@ -7,19 +7,16 @@ A longer run is one variable away: `SIPCORE_YEARS=300 make test ARGS=tests/simul
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import count
 
 import pytest
 
-from sipcore.testing.sim import CLIMATES, FAULTS, Figures, Plan, draw, examine
-from sipcore.testing.sim.examine import Examined
-from sipcore.testing.sim.plan import MAX_EXPIRES
+from sipcore.testing.sim import CLIMATES, FAULTS, Figures, Plan, draw, lives
+from sipcore.testing.sim.claims import MAX_EXPIRES
 from tests.seeds import FRESH_SEED
 
-YEARS = float(os.environ.get("SIPCORE_YEARS") or 32)
-"""Registration-years in all; 30 are promised."""
+YEARS = float(os.environ.get("SIPCORE_YEARS") or 30)
+"""Registration-years in all: as many as are promised for every run."""
 
 PROCESSES = os.cpu_count() or 1
 
@@ -36,26 +33,13 @@ SHARES = {
 """Kind of life and first seed, and their part of the years."""
 
 
-def lives(pool: ProcessPoolExecutor, climate: str, seed: int, years: float) -> Iterator[Examined]:
-    seeds = count(seed)
-    ahead = [pool.submit(examine, next(seeds), climate) for _ in range(PROCESSES * AHEAD)]
-    lived = 0.0
-    while lived < years:
-        examined = ahead.pop(0).result()
-        lived += examined.life.years
-        yield examined
-        ahead.append(pool.submit(examine, next(seeds), climate))
-    for future in ahead:
-        future.cancel()
-
-
 def test_years() -> None:
     """Law: in whatever happens, the twelve invariants hold."""
     figures = Figures()
     with ProcessPoolExecutor(PROCESSES) as pool:
         for (climate, seed), share in SHARES.items():
             part = Figures()
-            for examined in lives(pool, climate, seed, share * YEARS):
+            for examined in lives(seed, climate, share * YEARS, pool=pool, ahead=PROCESSES * AHEAD):
                 life = examined.life
                 again = f"python -m sipcore.testing.sim --seed {life.plan.seed} --profile {climate}"
                 assert life.broken is None, "\n".join([again, str(life.broken), *life.last])

@@ -33,6 +33,7 @@ from sipcore import (
     Transport,
     UserAgent,
 )
+from tests.secrecy import PASSWORD
 from tests.stateful.laws import BrokenTimer, LeftBehind, NotSettled, Raised, Violation
 from tests.stateful.model import SLACK, WALL, Call, Model, Output, View
 from tests.stateful.script import Expression, Script
@@ -52,35 +53,35 @@ _LISTENING = Transport(protocol=Protocol.TCP, local=(HOST, 5062), listen=True)
 ACCOUNTS: dict[str, tuple[Account, ...]] = {
     # The first of each is what runs begin with; the others come by reload.
     "alice": (
-        Account("sip:alice@example.com", name="alice", password="secret", registrar="sip:192.0.2.1"),
-        Account("sip:alice@example.com", name="alice", password="changed", registrar="sip:192.0.2.1", expires=60),
-        Account("sip:alice@example.com", name="alice", password="secret", registrar="sip:example.com", redirects=2),
+        Account("sip:alice@example.com", name="alice", password=PASSWORD, registrar="sip:192.0.2.1"),
+        Account("sip:alice@example.com", name="alice", password=f"{PASSWORD}-2", registrar="sip:192.0.2.1", expires=60),
+        Account("sip:alice@example.com", name="alice", password=PASSWORD, registrar="sip:example.com", redirects=2),
         Account("sip:alice@example.com", name="alice", registrar="sip:192.0.2.1", contact_user="phone", max_retries=2),
-        Account("sip:alice2@example.com", name="alice", password="secret", registrar="sip:192.0.2.1", line=True),
+        Account("sip:alice2@example.com", name="alice", password=PASSWORD, registrar="sip:192.0.2.1", line=True),
     ),
     "bob": (
-        Account("sip:bob@example.com", name="bob", password="secret", profile=ASTERISK, max_random_initial_delay=0),
-        Account("sip:bob@example.com", name="bob", password="secret", profile=ASTERISK, fatal_retry_interval=300),
+        Account("sip:bob@example.com", name="bob", password=PASSWORD, profile=ASTERISK, max_random_initial_delay=0),
+        Account("sip:bob@example.com", name="bob", password=PASSWORD, profile=ASTERISK, fatal_retry_interval=300),
         Account("sip:bob@example.com", name="bob", profile=ASTERISK, auth_rejection_permanent=False, transport=_TCP),
-        Account("sip:bob2@example.com", name="bob", password="secret", profile=ASTERISK, registrar="sip:192.0.2.2"),
+        Account("sip:bob2@example.com", name="bob", password=PASSWORD, profile=ASTERISK, registrar="sip:192.0.2.2"),
     ),
     "carol": (
-        Account("sip:carol@example.com", name="carol", password="secret", registrar="sip:192.0.2.1", transport=_TCP),
+        Account("sip:carol@example.com", name="carol", password=PASSWORD, registrar="sip:192.0.2.1", transport=_TCP),
         Account(
             "sip:carol@example.com",
             name="carol",
-            password="secret",
+            password=PASSWORD,
             registrar="sip:192.0.2.1",
             transport=_LISTENING,
             line=True,
         ),
-        Account("sip:carol@example.com", name="carol", password="secret", profile=JSSIP, transport=_TCP),
+        Account("sip:carol@example.com", name="carol", password=PASSWORD, profile=JSSIP, transport=_TCP),
         Account(
-            "sip:carol@example.com", name="carol", password="secret", registrar="sip:192.0.2.1", timing=Timing(t4=1.0)
+            "sip:carol@example.com", name="carol", password=PASSWORD, registrar="sip:192.0.2.1", timing=Timing(t4=1.0)
         ),
     ),
     # Alice under another name.
-    "dave": (Account("sip:alice@example.com", name="dave", password="secret", registrar="sip:192.0.2.1"),),
+    "dave": (Account("sip:alice@example.com", name="dave", password=PASSWORD, registrar="sip:192.0.2.1"),),
 }
 
 REFUSABLE = frozenset({"add", "register", "unregister", "remove", "reload", "respond", "send_raw", "close"})

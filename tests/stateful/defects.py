@@ -47,7 +47,7 @@ class Defect(NamedTuple):
 
 def lapse_untold(patch: Patch) -> None:
     """A binding lapses, and nobody is told."""
-    patch.setattr(Registration, "_lapse", lambda self, now: setattr(self, "expires_at", None))
+    patch.setattr(machine, "lapse", lambda registration, now: setattr(registration, "expires_at", None))
 
 
 def longer_grant(patch: Patch) -> None:
@@ -182,12 +182,12 @@ def wrong_previous(patch: Patch) -> None:
 def forgets_to_plan(patch: Patch) -> None:
     """After a lost flow nothing is planned."""
 
-    def flow_lost(self: Registration, now: float) -> None:
-        self.flow = None
-        if self.state is State.REGISTERED and self.exchange is None:
-            self.rest()
+    def flow_lost(registration: Registration, now: float) -> None:
+        registration.flow = None
+        if registration.state is State.REGISTERED and registration.exchange is None:
+            registration.rest()
 
-    patch.setattr(Registration, "flow_lost", flow_lost)
+    patch.setattr("sipcore.agent.flow_lost", flow_lost)
 
 
 def trusts_the_branch(patch: Patch) -> None:

@@ -154,7 +154,7 @@ PIECES = st.one_of(
 EDITS = st.lists(st.tuples(st.integers(0, len(REGISTER)), st.integers(0, 30), PIECES), max_size=6)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(EDITS)
 def test_whatever_is_left_makes_a_response_that_can_be_read(edits: list[tuple[int, int, bytes]]) -> None:
     """Law: of any bytes comes nothing, or a request whose top Via can be read and whose response is a message."""

@@ -77,7 +77,7 @@ VALUES = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max
 
 
 @given(wholes(), st.sampled_from(NAMES), VALUES)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_setting_one_header_leaves_all_others(whole: tuple[bytes, list[Block], bytes], name: str, value: str) -> None:
     """Law: with_header puts its line where the first of that name stood, takes out the others of that name, and
     changes no other byte; a new name comes last."""
@@ -100,7 +100,7 @@ def test_setting_one_header_leaves_all_others(whole: tuple[bytes, list[Block], b
 
 
 @given(wholes(), st.sampled_from(NAMES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_removing_one_header_leaves_all_others(whole: tuple[bytes, list[Block], bytes], name: str) -> None:
     """Law: without takes out every line of that name, folds and compact forms too, and changes no other byte."""
     start, lines, body = whole
@@ -112,7 +112,7 @@ def test_removing_one_header_leaves_all_others(whole: tuple[bytes, list[Block], 
 
 
 @given(wholes(), st.lists(st.tuples(st.sampled_from(NAMES), st.none() | VALUES), max_size=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_edits_of_different_headers_do_not_see_each_other(
     whole: tuple[bytes, list[Block], bytes], edits: list[tuple[str, str | None]]
 ) -> None:
@@ -145,7 +145,7 @@ def same_elsewhere(one: Message, two: Message, key: str) -> None:
 
 
 @given(wholes(), st.sampled_from([b"", b"\r\n", b"\r\n\r\n\r\n"]), st.sampled_from([b"", b"surplus", b"\r\n"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_was_parsed_parses_to_the_same(
     whole: tuple[bytes, list[Block], bytes], before: bytes, behind: bytes
 ) -> None:
@@ -162,7 +162,7 @@ def test_what_was_parsed_parses_to_the_same(
 
 
 @given(wholes())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_rebuilt_from_its_values_reads_the_same(whole: tuple[bytes, list[Block], bytes]) -> None:
     """Law: a message made of the values of a received one, parsed again, has the same values: names in their case,
     unknown ones among them, all in their order."""

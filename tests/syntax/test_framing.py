@@ -230,7 +230,7 @@ def test_no_byte_is_searched_twice() -> None:
     st.lists(st.integers(0, 400), max_size=8),
     st.booleans(),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_chunking_gives_equal_items(pieces: list[bytes], places: list[int], accepted: bool) -> None:
     """Law: items and error depend on the bytes of the stream, not on where it was cut."""
     data = b"".join(pieces)
@@ -242,14 +242,14 @@ def test_any_chunking_gives_equal_items(pieces: list[bytes], places: list[int], 
 
 
 @given(st.lists(st.sampled_from(GOOD), max_size=5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_what_goes_in_comes_out(messages: list[bytes]) -> None:
     """Law: a stream of messages is cut into these messages, whatever their bodies hold."""
     assert cut(b"".join(messages)) == (messages, None)
 
 
 @given(st.binary(max_size=200), st.sampled_from(GOOD), st.integers(0, 80))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_are_survived(junk: bytes, message: bytes, place: int) -> None:
     """Law: a framer raises nothing but RemoteProtocolError, and only when it is dead."""
     framer = StreamFramer()

@@ -62,7 +62,7 @@ def test_quoting_both_ways(text: str, quoted: str) -> None:
 
 
 @given(TEXT)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_unquote_is_the_inverse_of_quote(text: str) -> None:
     """Law: unquote(quote(x)) == x for every x that can be quoted."""
     assert unquote(quote(text)) == text
@@ -160,7 +160,7 @@ def test_lists_are_split_at_commas_that_are_no_data(value: str, items: list[str]
 
 
 @given(st.text(alphabet='a,<>"\\ ', max_size=30))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_splitting_loses_nothing(value: str) -> None:
     """Law: the items, joined by commas, are the value but for white space."""
     joined = ",".join(split_list(value))
@@ -168,7 +168,7 @@ def test_splitting_loses_nothing(value: str) -> None:
 
 
 @given(st.text(alphabet="a,<>\\ ", max_size=30))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_quoted_strings_elsewhere_change_nothing(value: str) -> None:
     """Law: a value without quotation marks is split the same when an item with some stands in front of it."""
     assert split_list(f'"",{value}')[1:] == (split_list(value) or [""])
@@ -358,7 +358,7 @@ def test_user_parts_are_escaped(text: str, escaped: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_an_escaped_user_is_a_user(text: str) -> None:
     """Law: whatever text a user name is, its escaped form may stand in a URI."""
     assert check_user(escape_user(text))
@@ -395,7 +395,7 @@ def test_text_to_show_is_cut() -> None:
 
 
 @given(st.text(max_size=300), st.integers(1, 250))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_is_shown_is_printable_and_short(text: str, limit: int) -> None:
     """Law: whatever comes in, what is shown has only printable characters and no more than the limit."""
     shown = visible(text, limit)

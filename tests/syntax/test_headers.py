@@ -210,7 +210,7 @@ TAGS = st.lists(
 
 
 @given(DISPLAYS, st.sampled_from(["sip:a@h", "sip:a,b;c@h;lr?x=%3C", "tel:+1", "x:y"]), TAGS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_parse_is_the_inverse_of_str(display: str | None, uri_text: str, parameters: Parameters) -> None:
     """Law: parse(str(a)) == a, also as one item of a list."""
     address = NameAddr(display, uri_text, parameters)
@@ -405,7 +405,7 @@ VIA_VALUES = st.builds(
 
 
 @given(VIA_VALUES, st.sampled_from(["192.0.2.7", "2001:db8::7"]), st.integers(1, 65535))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_via_is_written_and_read_the_same(via: Via, host: str, port: int) -> None:
     """Law: parse(str(v)) == v, for IPv6 and whatever a server adds; what it adds is read back without brackets."""
     assert parse_via(str(via)) == via
@@ -435,7 +435,7 @@ def test_cseqs_both_ways(text: str, cseq: CSeq) -> None:
 
 
 @given(st.integers(0, 2**31 - 1), st.text("aAzZ09-.!%*_+`'~", min_size=1, max_size=8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_cseq_is_written_and_read_the_same(number: int, method: str) -> None:
     """Law: parse(str(c)) == c."""
     assert parse_cseq(str(CSeq(number, method))) == CSeq(number, method)
@@ -529,7 +529,7 @@ def test_expires(text: str, seconds: int | None) -> None:
 
 
 @given(st.text(alphabet='sip:SIP/2.0/UDP aA@h<>";,=\\\t[]*9', max_size=40))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_text_is_taken_or_refused(text: str) -> None:
     """Law: each parser takes any text or raises RemoteProtocolError, and what it takes is written back equal."""
     for parse in (parse_via, parse_cseq, parse_name_addr):

@@ -37,7 +37,7 @@ MUTATIONS = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 4), PIECES), 
 
 
 @given(st.sampled_from(BASES), MUTATIONS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_mutated_messages_raise_nothing_but_remote_protocol_error(
     data: bytes, mutations: list[tuple[int, int, bytes]]
 ) -> None:
@@ -69,7 +69,7 @@ def test_mutated_messages_raise_nothing_but_remote_protocol_error(
 
 
 @given(st.sampled_from(BASES), MUTATIONS, st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_mutated_streams_raise_nothing(data: bytes, mutations: list[tuple[int, int, bytes]], accepted: bool) -> None:
     """Law: a framer takes any bytes, and what it cuts out is at most what came."""
     for place, drop, piece in mutations:

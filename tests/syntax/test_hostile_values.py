@@ -63,7 +63,7 @@ MUTATIONS = st.lists(st.tuples(st.integers(0, len(BASE) - 1), st.integers(0, 4),
 
 
 @given(MUTATIONS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_mutated_message_raises_nothing_but_remote_protocol_error(mutations: list[tuple[int, int, bytes]]) -> None:
     """Law: in any message that is taken, each of these headers and the body is read or refused by RemoteProtocolError,
     and what nothing depends on is never refused."""

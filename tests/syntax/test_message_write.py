@@ -246,7 +246,7 @@ VALUES = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=[
 
 
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=8), st.binary(max_size=20), VALUES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_is_built_parses_to_the_same(headers: list[tuple[str, str]], body: bytes, reason: str) -> None:
     """Law: parse(bytes(m)) == m, with the same lookups, for every message that can be written."""
     built = Response(200, reason, headers, body)

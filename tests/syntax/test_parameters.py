@@ -107,14 +107,14 @@ VALUES = st.one_of(
 
 
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=6, unique_by=lambda item: item[0]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_parse_is_the_inverse_of_format(items: list[tuple[str, str | None]]) -> None:
     """Law: parse(format(p)) == p for every p with valid names, no name twice."""
     assert parse_parameters(format_parameters(tuple(items)), "test") == tuple(items)
 
 
 @given(st.text(alphabet=';="\\a \t<,', max_size=30))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_taken_is_written_back_the_same(text: str) -> None:
     """Law: for any text, parse raises RemoteProtocolError only, and format gives what parses to the same."""
     try:

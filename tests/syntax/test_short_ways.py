@@ -184,7 +184,7 @@ def both(parse: Callable[[str], object], text: str) -> None:
 
 
 @given(uris(), EDITS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_uris(text: str, edits: list[tuple[int, str]]) -> None:
     """Law: Uri.parse is one function, whichever way it goes."""
     both(Uri.parse, mangled(text, edits))
@@ -193,7 +193,7 @@ def test_uris(text: str, edits: list[tuple[int, str]]) -> None:
 @given(addresses(), EDITS)
 @example("<sip:a@h;a;a>;tag=1", [])
 @example('"A, <b>;c" <sip:a@h;x=1;x=2>', [])
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=700)
 def test_addresses(text: str, edits: list[tuple[int, str]]) -> None:
     """Law: so is parse_name_addr, the URI inside included."""
     both(parse_name_addr, mangled(text, edits))
@@ -201,7 +201,7 @@ def test_addresses(text: str, edits: list[tuple[int, str]]) -> None:
 
 @given(vias(), EDITS)
 @example("SIP/2.0/UDP [2001:db8::1]:5060;rport", [])
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_vias(text: str, edits: list[tuple[int, str]]) -> None:
     """Law: so is parse_via."""
     both(parse_via, mangled(text, edits))
@@ -214,14 +214,14 @@ def test_vias(text: str, edits: list[tuple[int, str]]) -> None:
     often([" SIP/2.0"], [" sip/2.0", " SIP/2.1", "", " SIP/2.0 "]),
     EDITS,
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_request_lines(method: str, space: str, target: str, version: str, edits: list[tuple[int, str]]) -> None:
     """Law: so is split_start."""
     both(split_start, mangled(f"{method}{space}{target}{version}", edits))
 
 
 @given(CSEQS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_cseqs(text: str) -> None:
     """Law: so is parse_cseq."""
     both(parse_cseq, text)
@@ -230,7 +230,7 @@ def test_cseqs(text: str) -> None:
 @given(st.text("0123456789 \t;()x+-_٢", max_size=14))
 @example("4294967295")
 @example("4294967296")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_numbers_of_seconds(text: str) -> None:
     """Law: so are parse_expires and parse_retry_after."""
     both(parse_expires, text)
@@ -238,14 +238,14 @@ def test_numbers_of_seconds(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(PARAMETERS), max_size=4).map("".join), EDITS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_parameters(text: str, edits: list[tuple[int, str]]) -> None:
     """Law: so is parse_parameters."""
     both(lambda text: parse_parameters(text, "test"), mangled(text, edits))
 
 
 @given(st.lists(addresses(), max_size=3), st.sampled_from([",", ", ", " ,\t"]), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_contacts(items: list[str], comma: str, joined: bool) -> None:
     """Law: so is parse_contacts, in one line and in several."""
     lines = [comma.join(items)] if joined else items

@@ -171,7 +171,7 @@ def test_a_refused_header_is_named_with_its_value() -> None:
         slots.header_value(cast(str, b"a"), "X-Site")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text())
 def test_no_slot_lets_a_line_end_through(text: str) -> None:
     """Law: what any slot of a text takes holds no CR, LF, NUL or other control, and nothing that UTF-8 cannot carry."""

@@ -47,7 +47,7 @@ def test_what_is_not_stun(data: bytes) -> None:
 
 
 @given(st.binary(max_size=3), st.binary(max_size=40), st.sampled_from([OK, REGISTER, b""]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_sip_message_is_taken_for_stun(front: bytes, behind: bytes, message: bytes) -> None:
     """Law: what has the cookie in its place is no SIP message whose start line can be read."""
     data = front.ljust(4, b"\r\n"[:1]) + b"\x21\x12\xa4\x42" + behind + message

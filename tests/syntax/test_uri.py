@@ -214,14 +214,14 @@ URIS = st.builds(
 
 
 @given(URIS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_parse_is_the_inverse_of_str(uri: Uri) -> None:
     """Law: parse(str(u)) == u for every URI that is made of valid parts."""
     assert Uri.parse(str(uri)) == uri
 
 
 @given(st.text(alphabet='sip:aA@%4[]1.;=?&+- "<>ä\x00', max_size=25).map(lambda text: f"sip:{text}"))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_text_is_taken_or_refused(text: str) -> None:
     """Law: any text parses or raises RemoteProtocolError, and what parses is written back equal."""
     try:

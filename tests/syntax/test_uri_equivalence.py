@@ -271,7 +271,7 @@ def test_values_that_were_never_parsed_compare_without_error() -> None:
 
 
 @given(URIS, URIS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_equivalence_is_reflexive_and_symmetric(one: Uri, two: Uri) -> None:
     """Law: u ~ u; and u ~ v exactly when v ~ u."""
     assert one.equivalent(one)
@@ -279,7 +279,7 @@ def test_equivalence_is_reflexive_and_symmetric(one: Uri, two: Uri) -> None:
 
 
 @given(URIS, st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_another_spelling_is_equivalent(uri: Uri, random: object) -> None:
     """Law: case of scheme, host and parameter names, order of parameters, and unreserved characters escaped or not,
     change nothing."""
@@ -297,7 +297,7 @@ def test_another_spelling_is_equivalent(uri: Uri, random: object) -> None:
 
 
 @given(URIS, URIS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_equivalent_shares_scheme_user_and_port(one: Uri, two: Uri) -> None:
     """Law: parts that have no second spelling are equal in equivalent URIs."""
     if one.equivalent(two):

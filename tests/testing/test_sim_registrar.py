@@ -446,7 +446,7 @@ def test_down_and_up_again(down: str, refused: list[str]) -> None:
 GOOD = Caller(Rules(auth=False)).request()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 30), st.binary(max_size=12)), max_size=4))
 @example([(0, len(GOOD), b"\r\n\r\n")])
 def test_no_bytes_raise(damage: list[tuple[int, int, bytes]]) -> None:
@@ -462,7 +462,7 @@ def test_no_bytes_raise(damage: list[tuple[int, int, bytes]]) -> None:
     caller.send(data.replace(b"UDP", b"TCP"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=60))
 def test_contacts_are_read_or_refused(text: str) -> None:
     """Law: any text is contacts, `*` or nothing."""

@@ -109,7 +109,7 @@ def play(caller: Caller, script: list[Act]) -> list[object]:
     return log
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(ACTS, min_size=1, max_size=8))
 def test_the_same_script_the_same_answers(script: list[Act]) -> None:
     """Law: for any script of REGISTER requests, well-formed or not, in order or late, repeated or not, both registrars

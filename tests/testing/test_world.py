@@ -219,7 +219,7 @@ def test_a_pair_registers_refreshes_and_removes(transport: Any) -> None:
 
 
 def test_a_pair_refuses_a_wrong_password() -> None:
-    pair = Pair(account(password="wrong"), users={"alice": PASSWORD})
+    pair = Pair(account(password=f"{PASSWORD}-wrong"), users={"alice": PASSWORD})
     pair.register(until=1.0)
     assert not pair.status().registered
     assert pair.registrar.bindings("sip:alice@example.com") == ()

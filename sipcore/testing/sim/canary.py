@@ -10,12 +10,12 @@ PASSWORD = "kanarienvogel-7-"
 """With what every password begins."""
 
 
-def password(name: str) -> str:
-    """The password of a user."""
-    return PASSWORD + name
+def password(name: str, *, renewed: bool = False) -> str:
+    """The password of a user, or the one that takes turns with it."""
+    return f"{PASSWORD}{name}-2" if renewed else PASSWORD + name
 
 
 def hashes(name: str, realm: str) -> list[str]:
-    """H(A1) of a user in each algorithm that has one of its own (RFC 7616 section 3.4.2)."""
-    text = f"{name}:{realm}:{password(name)}".encode()
-    return [hashlib.new(algorithm, text).hexdigest() for algorithm in ("md5", "sha256", "sha512_256")]
+    """H(A1) of a user's passwords in each algorithm that has one of its own (RFC 7616 section 3.4.2)."""
+    texts = [f"{name}:{realm}:{password(name, renewed=renewed)}".encode() for renewed in (False, True)]
+    return [hashlib.new(algorithm, text).hexdigest() for algorithm in ("md5", "sha256", "sha512_256") for text in texts]

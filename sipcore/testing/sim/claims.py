@@ -12,7 +12,7 @@ from sipcore.values import OutcomeClass, State
 if TYPE_CHECKING:
     from sipcore.testing.sim.registrar_rules import Handled
 
-__all__ = ["Claim", "Claims", "Grant"]
+__all__ = ["MAX_EXPIRES", "Claim", "Claims", "Grant"]
 
 LATE = 1e-6
 """Seconds by which sums of floats may differ."""
@@ -25,6 +25,12 @@ LONGEST_RETRY_AFTER = 1.1 * 3600.0
 
 LONGEST_WAIT = 1.1 * 86400.0
 """Seconds that any attempt is put off at most: the ceiling of all back-offs, and its jitter."""
+
+MAX_EXPIRES = 3600
+"""Seconds; a registration's year counts only where it asks for this lifetime or a shorter one."""
+
+REPLACED = " (replaced)"
+"""Behind the name of a registration whose account another one has taken over."""
 
 ATTEMPTS_AT_ONCE = 4.0
 """Attempts start a second apart, and one that took long may end when the next one does; so many may end at once."""
@@ -93,6 +99,10 @@ class Claims:
         """Whether the user wants to be registered."""
         self.wanted_for = 0.0
         """Seconds in which somebody wanted to be."""
+        self.counted_for = 0.0
+        """Those of them that count as registration-years: without a leap of the clock, and with a lifetime of
+        `MAX_EXPIRES` or less asked for, as the registrar saw it last."""
+        self._long: set[str] = set()
         self._wanted_since: dict[str, float] = {}
         self._open: set[str] = set()
 
@@ -104,13 +114,27 @@ class Claims:
     def _count_wanted(self, user: str, now: float) -> None:
         if self.wanted.get(user, False):
             self.wanted_for += now - self._wanted_since[user]
+            if user not in self._long:
+                self.counted_for += now - self._wanted_since[user]
         self._wanted_since[user] = now
+
+    def leapt(self, seconds: float) -> None:
+        """The clock is about to leap, and nobody lives through that."""
+        counts = sum(wanted and user not in self._long for user, wanted in self.wanted.items())
+        self.counted_for -= seconds * counts
+
+    def _asked(self, user: str, asked: int | None, now: float) -> None:
+        """A registrar that grants nothing shorter makes a longer lifetime necessary (RFC 3261 section 10.2.8)."""
+        if user in self.wanted and asked is not None and (asked > MAX_EXPIRES) is not (user in self._long):
+            self._count_wanted(user, now)
+            (self._long.add if asked > MAX_EXPIRES else self._long.discard)(user)
 
     # --- the registrar's side --------------------------------------------------------------------------------------
 
     def on_handled(self, handled: Handled) -> None:
         """The registrar answered a new request."""
         user, now = handled.user, handled.at
+        self._asked(user, handled.asked, now)
         if handled.granted is None or user not in self.wanted:
             return
         before = self.grants.get(user)
@@ -174,8 +198,22 @@ class Claims:
         claim = self._claim(name)
         claim.state, claim.since, claim.expires_at = State.REGISTERED, now, expires_at
 
+    def replaced(self, name: str, now: float) -> None:
+        """The account goes to another registrar: what is said under its name from now on is of a new registration."""
+        claim = self.claims.pop(name, None)
+        if claim is not None:
+            fresh = self.claims[name] = Claim()
+            fresh.since, fresh.ended = now, claim.ended
+            fresh.attempts, fresh.failed, fresh.successes = claim.attempts, claim.failed, claim.successes
+            fresh.registered_for = claim.registered_for
+            if claim.state is State.REGISTERED:
+                fresh.registered_for += now - claim.since
+
     def on_event(self, event: Event, now: float) -> None:
         """The agent told something."""
+        if isinstance(event, _NAMED) and event.name.endswith(REPLACED):
+            # What becomes of the old one is looked at on the wire.
+            return
         if isinstance(event, StatusChanged):
             self._changed(event, now)
         elif isinstance(event, Registered | Rejected | Unregistered):
@@ -262,6 +300,9 @@ class Claims:
         if claim is None:
             claim = self.claims[name] = Claim()
         return claim
+
+
+_NAMED = (Registered, Rejected, StatusChanged, Unregistered)
 
 
 def _most(event: Registered, grant: Grant) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from sipcore.testing.sim.plan import Incident
@@ -54,6 +54,16 @@ HOURS = (60.0, 6 * 3600.0)
 
 CONTACT_FORMS = ("case", "parameters", "uri parameters", "display name", "order")
 """How a registrar may write our Contact; see `Rules.contact_form`."""
+
+OTHER_SCHEMES = (
+    'Basic realm="example.com"',
+    'Bearer realm="example.com", scope="sip", authz_server="https://example.com/authorize"',
+    'Digest realm="example.com", nonce="a7f3", algorithm=SHAKE-128, qop="auth"',
+    "Negotiate",
+)
+"""Challenges that nobody needs to answer."""
+
+OTHER_REALMS = ('Digest realm="elsewhere", nonce="{nonce}", algorithm=MD5, qop="auth"',)
 
 
 def _weather(grade: Grade, attribute: str, size: tuple[float, float], lasts: tuple[float, float], **more: Any) -> Fault:
@@ -127,6 +137,19 @@ def _end_no_sockets(town: Town, incident: Incident) -> None:
 def _begin_down(town: Town, incident: Incident) -> None:
     for registrar in town.registrars:
         registrar.stop()
+
+
+def _begin_gone(down: Literal["refuses", "unreachable"]) -> Callable[[Town, Incident], object]:
+    """The registrars are down, and whoever calls hears so."""
+
+    def begin(town: Town, incident: Incident) -> None:
+        for registrar in town.registrars:
+            # Read by `stop` alone, so that it need not stand longer.
+            registrar.rules.down = down
+            registrar.stop()
+            registrar.rules.down = "mute"
+
+    return begin
 
 
 def _end_down(town: Town, incident: Incident) -> None:
@@ -203,16 +226,23 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
             Grade.HINDERS, lambda town, incident: town.weather.rebind(f"203.0.113.{incident.who + 1}"), None
         ),
         # --- the client's host ---
-        "address changes": Fault(Grade.BREAKS, lambda town, incident: town.change_address(), None),
+        "address changes": Fault(Grade.BREAKS, lambda town, incident: town.host.change_address(), None),
         "no sockets": Fault(Grade.HINDERS, _begin_no_sockets, _end_no_sockets, MINUTES),
         "sockets break": Fault(Grade.BREAKS, _break_flows, None),
         "clock leaps": Fault(
-            Grade.BREAKS, lambda town, incident: town.leap(incident.size), None, size=(1.0, 30 * 86400.0)
+            Grade.BREAKS, lambda town, incident: town.host.leap(incident.size), None, size=(1.0, 30 * 86400.0)
         ),
-        "clock stands": Fault(Grade.HARMLESS, lambda town, incident: town.repeat_time(), None),
-        "crash": Fault(Grade.BREAKS, lambda town, incident: town.crash(state=True), None),
-        "crash without state": Fault(Grade.BREAKS, lambda town, incident: town.crash(state=False), None),
-        "clean restart": Fault(Grade.BREAKS, lambda town, incident: town.restart(), None),
+        "clock stands": Fault(Grade.HARMLESS, lambda town, incident: town.host.repeat_time(), None),
+        "crash": Fault(Grade.BREAKS, lambda town, incident: town.host.crash(state=True), None),
+        "crash without state": Fault(Grade.BREAKS, lambda town, incident: town.host.crash(state=False), None),
+        "clean restart": Fault(Grade.BREAKS, lambda town, incident: town.host.restart(), None),
+        "stopped": Fault(Grade.BREAKS, lambda town, incident: town.host.stop(incident.size), None, size=(1.0, 7200.0)),
+        "started without": Fault(
+            Grade.BREAKS,
+            lambda town, incident: town.operator.lose(incident.who),
+            lambda town, incident: town.operator.add(incident.who),
+            (1.0, 3600.0),
+        ),
         # --- streams ---
         "segments": Fault(Grade.HARMLESS, _begin_cut, _end_cut, HOURS),
         "resets": _weather(Grade.HINDERS, "resets", (0.01, 0.5), HOURS),
@@ -226,6 +256,8 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "wrong address": Fault(Grade.BREAKS, _name_wrong, _name_again, MINUTES, (1.0, 300.0)),
         # --- the registrar ---
         "registrar down": Fault(Grade.HINDERS, _begin_down, _end_down, (1.0, 4 * 3600.0)),
+        "registrar gone": Fault(Grade.HINDERS, _begin_gone("refuses"), _end_down, (1.0, 4 * 3600.0)),
+        "registrar's host gone": Fault(Grade.HINDERS, _begin_gone("unreachable"), _end_down, (1.0, 4 * 3600.0)),
         "first registrar down": Fault(Grade.BREAKS, _begin_first_down, _end_first_down, HOURS),
         "registrar restarts": Fault(Grade.HARMLESS, lambda town, incident: town.restart_registrars(keep=True), None),
         "bindings lost": Fault(Grade.BREAKS, lambda town, incident: town.restart_registrars(keep=False), None),
@@ -250,6 +282,14 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "provisional answers": _rules(Grade.HARMLESS, HOURS, provisional=(100,), delay=lambda size: 2.0),
         "smaller grants": _rules(Grade.HARMLESS, HOURS, size=(0.1, 0.9), grant_spread=float),
         "next nonces": _rules(Grade.HARMLESS, HOURS, nextnonce=True),
+        "proofs": _rules(Grade.HARMLESS, HOURS, rspauth="right"),
+        # Nothing in such a response may be believed, and who knows the password does not err in it.
+        "wrong proofs": _rules(Grade.BREAKS, MINUTES, rspauth="wrong"),
+        "other schemes": _rules(Grade.HARMLESS, HOURS, further_challenges=OTHER_SCHEMES),
+        # The models of other user agents answer the first challenge that they know, whose realm it may be.
+        "other realms": _rules(Grade.BREAKS, HOURS, further_challenges=OTHER_REALMS),
+        "another clock": _rules(Grade.HARMLESS, HOURS, size=(0.9995, 1.0005), clock=float),
+        "answers from another port": _rules(Grade.HARMLESS, HOURS, from_port=5090),
         "others are listed": _rules(Grade.HARMLESS, HOURS, size=(1.0, 63.0), others=int),
         "contacts rewritten": _rules(
             Grade.HARMLESS, HOURS, size=(0.0, 4.99), contact_form=lambda size: CONTACT_FORMS[int(size)]
@@ -265,39 +305,57 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "strange forms": _rules(Grade.HARMLESS, HOURS, compact=True, folded=True),
         "password changed": Fault(
             Grade.BREAKS,
-            lambda town, incident: town.change_password(incident.who, right=False),
-            lambda town, incident: town.change_password(incident.who, right=True),
+            lambda town, incident: town.change_password(incident.who, "another"),
+            lambda town, incident: town.change_password(incident.who),
             HOURS,
             personal=True,
         ),
         # --- the user ---
-        "user registers": Fault(Grade.HARMLESS, lambda town, incident: town.register(incident.who), None),
+        "user registers": Fault(Grade.HARMLESS, lambda town, incident: town.operator.register(incident.who), None),
         "user un-registers": Fault(
             Grade.BREAKS,
-            lambda town, incident: town.unregister(incident.who),
-            lambda town, incident: town.register(incident.who),
+            lambda town, incident: town.operator.unregister(incident.who),
+            lambda town, incident: town.operator.register(incident.who),
             (1.0, 3600.0),
             personal=True,
         ),
         "user removes all": Fault(
             Grade.BREAKS,
-            lambda town, incident: town.unregister(incident.who, everything=True),
-            lambda town, incident: town.register(incident.who),
+            lambda town, incident: town.operator.unregister(incident.who, everything=True),
+            lambda town, incident: town.operator.register(incident.who),
             (1.0, 3600.0),
             personal=True,
         ),
         "account removed": Fault(
             Grade.BREAKS,
-            lambda town, incident: town.remove(incident.who),
-            lambda town, incident: town.add(incident.who),
+            lambda town, incident: town.operator.remove(incident.who),
+            lambda town, incident: town.operator.add(incident.who),
             (1.0, 3600.0),
             personal=True,
         ),
-        "reload": Fault(Grade.HARMLESS, lambda town, incident: town.reload(), None),
+        "reload": Fault(Grade.HARMLESS, lambda town, incident: town.operator.reload(), None),
         "reload changes": Fault(
-            Grade.BREAKS, lambda town, incident: town.reload(changed=incident.who), None, personal=True
+            Grade.BREAKS, lambda town, incident: town.operator.reload_contact(incident.who), None, personal=True
         ),
-        "network changed": Fault(Grade.HARMLESS, lambda town, incident: town.network_changed(), None),
+        "reload moves": Fault(
+            Grade.BREAKS, lambda town, incident: town.operator.reload_registrar(incident.who), None, personal=True
+        ),
+        "reload renews": Fault(
+            Grade.BREAKS,
+            lambda town, incident: town.change_password(incident.who, town.operator.next_password(incident.who)),
+            lambda town, incident: town.operator.reload_password(incident.who),
+            HOURS,
+            personal=True,
+        ),
+        "reload removes": Fault(
+            Grade.BREAKS,
+            lambda town, incident: town.operator.reload_without(incident.who),
+            lambda town, incident: town.operator.reload_with(incident.who),
+            (1.0, 3600.0),
+            personal=True,
+        ),
+        "reload fails": Fault(Grade.HARMLESS, lambda town, incident: town.operator.reload_doubled(), None),
+        "network changed": Fault(Grade.HARMLESS, lambda town, incident: town.host.network_changed(), None),
         # --- an enemy on the path ---
         "enemy changes": _weather(Grade.BREAKS, "changed", (0.01, 0.3), HOURS, hostile=True, forges=True),
         "enemy repeats": _weather(Grade.HARMLESS, "repeated", (0.01, 0.3), HOURS, hostile=True, forges=True),

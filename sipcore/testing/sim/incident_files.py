@@ -20,7 +20,9 @@ class ReadError(Exception):
 
 
 def write_failure(plan: Plan, life: Life, directory: Path) -> Iterator[Path]:
-    """Write the plan, then a recording of the life for `sipcore replay`; yields each path when it is there."""
+    """Write the plan, then a recording of the life for `sipcore replay`; yields each path when it is there.
+
+    Raises `OSError`."""
     stem = f"sim-{plan.climate}-{plan.seed}"
     path = directory / f"{stem}.json"
     broken = life.broken
@@ -35,7 +37,7 @@ def write_failure(plan: Plan, life: Life, directory: Path) -> Iterator[Path]:
     # What the last process was told; the ring holds as much as explains the end.
     _, lines = live_recorded(plan)
     path = directory / f"{stem}.jsonl"
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    path.write_text("".join(lines), encoding="utf-8")
     yield path
 
 
@@ -46,5 +48,9 @@ def read_plan(path: Path) -> Plan:
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise ReadError(f"{path}: not a plan of format {FORMAT}")
         return Plan.from_json(document.get("plan"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ReadError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
         raise ReadError(f"{path}: {error}") from None
+    except RecursionError:
+        raise ReadError(f"{path}: too deeply nested") from None

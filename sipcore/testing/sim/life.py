@@ -26,7 +26,8 @@ class Life(NamedTuple):
     digest: str
     """The hash of the trace."""
     years: float
-    """Registration-years that were lived, leaps of the clock left out."""
+    """Registration-years that were lived: somebody wanted to be registered, and asked for an hour or less. Leaps of the
+    clock are left out."""
     requests: int
     """REGISTER transactions."""
     answered: int
@@ -84,12 +85,11 @@ def _lived(town: Town, plan: Plan, off_path: bool) -> Life:
         broken = BrokenInvariant(1, text, town.world.now)
     claims = town.claims
     claims.cover_until(town.world.now)
-    lived = town.world.now - town.leapt
     return Life(
         plan=plan,
         broken=broken,
         digest=town.trace.digest,
-        years=len(plan.subscribers) * lived / YEAR,
+        years=claims.counted_for / YEAR,
         requests=town.traffic.transactions,
         answered=town.traffic.answered,
         copies=town.traffic.copies,

@@ -6,22 +6,20 @@ Nothing that happens draws from the dice that drew the plan, so an incident that
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
 from sipcore.testing.sim.climates import CLIMATES, Climate
 from sipcore.testing.sim.faults import FAULTS, Grade
+from sipcore.testing.sim.plan_checks import check_plan
+from sipcore.testing.sim.typed import TypedError, build
 
 __all__ = ["DAY", "YEAR", "Incident", "Plan", "PlanError", "Storm", "Subscriber", "draw"]
 
 DAY = 86400.0
 YEAR = 365.25 * DAY
-
-MAX_EXPIRES = 3600
-"""A registration's year counts only when it asks for this lifetime or a shorter one."""
 
 SHORTER = 40.0
 """By how much a life with lifetimes of minutes is shorter: it has as many exchanges in a day as others in a month."""
@@ -102,16 +100,13 @@ class Plan:
 
     @staticmethod
     def from_json(value: object) -> Plan:
-        """The plan that `to_json` made. Raises `PlanError`."""
+        """The plan that `to_json` made. Raises `PlanError`, which names the place and the value."""
         try:
-            plan: Plan = _build(Plan, json.loads(json.dumps(value)))
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            plan: Plan = build(Plan, value, "plan")
+            check_plan(plan)
+        except TypedError as error:
             raise PlanError(f"not a plan: {error}") from None
-        for storm in plan.storms:
-            for incident in storm.incidents:
-                if incident.kind not in FAULTS:
-                    raise PlanError(f"not a fault: {incident.kind!r}; there are {', '.join(FAULTS)}")
-        return plan
+        return replace(plan, rules={name: _tupled(item) for name, item in plan.rules.items()})
 
 
 def draw(seed: int, climate: str = "swarm") -> Plan:
@@ -224,20 +219,5 @@ def _rules(random: Random) -> dict[str, Any]:
     return rules
 
 
-def _build(kind: type[Any], value: Any) -> Any:
-    known = {item.name: item for item in fields(kind)}
-    if not isinstance(value, dict) or set(value) - set(known):
-        raise TypeError(f"not a {kind.__name__.lower()}: {str(value)[:80]}")
-    parts = {"subscribers": Subscriber, "storms": Storm, "incidents": Incident}
-    if "rules" in value:
-        rules = {name: tuple(item) if isinstance(item, list) else item for name, item in value["rules"].items()}
-        value = {**value, "rules": rules}
-    made = {
-        name: tuple(_build(parts[name], part) for part in item)
-        if name in parts
-        else tuple(item)
-        if isinstance(item, list)
-        else item
-        for name, item in value.items()
-    }
-    return kind(**made)
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import count
 from random import Random
 from typing import Final
 
@@ -97,6 +98,7 @@ class SimRegistrar:
         self._proxy = Gate(f"proxy.{realm}", self.users, random=names)
         self._gate = Gate(realm, self.users, random=names)
         self._tags = 0
+        self._others = count()
         self._tag = f"{names.getrandbits(32):08x}"
         self._life = 0
         self._transactions: dict[str, _Transaction] = {}
@@ -336,7 +338,9 @@ class SimRegistrar:
         if finding.verdict != "right":
             stale = finding.verdict == "stale" or finding.detail == DIGEST_RIGHT
             header = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
-            values = [*rules.further_challenges, *gate.challenges(now, rules, stale=stale)]
+            other = f"{self._tag}.{next(self._others):x}"
+            further = [value.replace("{nonce}", other) for value in rules.further_challenges]
+            values = [*further, *gate.challenges(now, rules, stale=stale)]
             outcome.refuse(status, *[f"{header}: {value}" for value in values])
         return finding
 

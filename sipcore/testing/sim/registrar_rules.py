@@ -68,7 +68,8 @@ class Rules:
     challenge_always: bool = False
     """Every request is challenged with a new nonce, whatever it proves."""
     further_challenges: tuple[str, ...] = ()
-    """Whole values of WWW-Authenticate that stand before ours, of other schemes or realms."""
+    """Whole values of WWW-Authenticate that stand before ours, of other schemes or realms; `{nonce}` in one becomes a
+    new one each time."""
     nextnonce: bool = False
     """Each 200 brings the nonce for the next request in Authentication-Info."""
     rspauth: Literal["right", "wrong"] | None = None

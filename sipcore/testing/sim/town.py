@@ -1,28 +1,29 @@
 """The simulated world of one plan: the agent's host, the network, the registrars, the user, and what watches them.
 
-Everything random in it comes from dice made of the plan's seed and a purpose, one for each part, so that taking a part
-away leaves the others' dice as they are.
+The town lives the plan: it begins and ends the incidents, hears what all its parts report, and says when something does
+not hold. What happens to the host is the `Host`'s, what somebody does there the `Operator`'s. All dice are made of the
+plan's seed, for each part its own (`seed_of`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
-from random import Random
 
-from sipcore.agent import Snapshot, UserAgent
+from sipcore.agent import UserAgent
 from sipcore.commands import CloseFlow, Command, OpenFlow, Transmit
 from sipcore.config import Account, Timing, Transport
-from sipcore.errors import LocalProtocolError
 from sipcore.events import Event, FlowLost, StatusChanged
 from sipcore.profiles import PROFILES
 from sipcore.testing.sim.broken import BrokenInvariant
 from sipcore.testing.sim.canary import PASSWORD, hashes, password
 from sipcore.testing.sim.claims import LONGEST_WAIT, Claims, Grant
+from sipcore.testing.sim.dice import seed_of
 from sipcore.testing.sim.faults import FAULTS, Grade
+from sipcore.testing.sim.host import CLIENT, WALL, Host, MakeAgent
 from sipcore.testing.sim.memory import Memory
+from sipcore.testing.sim.operating import BACKUP, Operator
 from sipcore.testing.sim.plan import Incident, Plan, Subscriber
 from sipcore.testing.sim.registrar import SimRegistrar
 from sipcore.testing.sim.registrar_rules import Handled, Rules
@@ -30,18 +31,14 @@ from sipcore.testing.sim.registrar_store import Store
 from sipcore.testing.sim.trace import Trace
 from sipcore.testing.sim.traffic import Traffic
 from sipcore.testing.sim.weather import Weather
-from sipcore.testing.station import Station, Stored
+from sipcore.testing.station import Station
 from sipcore.testing.world import World
-from sipcore.values import Address, Phase, Protocol, State, Status
+from sipcore.values import Address, Phase, Protocol, Secret, Status
 
 __all__ = ["WALL", "MakeAgent", "Town"]
 
-CLIENT = "192.0.2.10"
 REGISTRARS: tuple[Address, Address] = (("192.0.2.1", 5060), ("192.0.2.2", 5060))
 REALM = "example.com"
-WALL = 1_700_000_000.0
-"""The wall clock when the simulated one is 0."""
-
 TIMING = Timing()
 TIMER_F = TIMING.f
 PATIENCE = 5 * TIMER_F + 60.0
@@ -59,13 +56,15 @@ AGREEMENT = 2.0
 EARLY_EACH = 64
 """Steps between two calls of `handle_deadline` that come too early."""
 
+IN_FLIGHT = 128.0
+"""Seconds for which an answer by the password of before may come: a transaction's, and those of a datagram that is
+late."""
+
 LONG_AGO = 6 * 3600.0
 """Seconds after which a fault explains nothing any more: longer than a grant, and the wait for what comes after it."""
 
 SLACK = 45.0
 """Seconds of the refresh margin that a transaction in flight may take when a fault ends."""
-
-MakeAgent = Callable[..., UserAgent]
 
 
 class Town:
@@ -82,10 +81,8 @@ class Town:
         """`weigh` is False for an agent that keeps things on purpose, as a recorder does."""
         self.plan = plan
         self._weigh = weigh
-        self._make_agent = make_agent
-        self._make_station = make_station
         self.weather: Weather = Weather(
-            seed=_number(plan, "weather"), client=CLIENT, latency=plan.latency, jitter=plan.jitter
+            seed=seed_of(plan, "weather"), client=CLIENT, latency=plan.latency, jitter=plan.jitter
         )
         self.world = World(wire=self.weather)
         self.world.watch = self._step
@@ -94,7 +91,7 @@ class Town:
         store = Store()
         self.registrars = [
             SimRegistrar(
-                self.world, address, users, seed=_number(plan, f"registrar {number}"), realm=REALM,
+                self.world, address, users, seed=seed_of(plan, f"registrar {number}"), realm=REALM,
                 rules=Rules(**plan.rules), store=store,
             )
             for number, address in enumerate(REGISTRARS[: 2 if plan.twin else 1])
@@ -108,31 +105,37 @@ class Town:
         self.claims = Claims(self._excused)
         self.trace = Trace()
         self.memory = Memory()
-        self.agents = 0
         self.incidents: Counter[str] = Counter()
-        self.leapt = 0.0
         self.recoveries: list[float] = []
         """Seconds from the end of each storm until all were registered at both ends."""
         self._layers: dict[tuple[int, str], list[tuple[Incident | None, object]]] = {}
         self._past: list[tuple[float, float, Incident]] = []
         self._active: dict[int, Incident] = {}
         self._steps = 0
-        self._removed: set[str] = set()
-        """Names of accounts that were taken away."""
         self._orphans: set[str] = set()
         """Contacts of bindings that no process knows any more."""
         self._reliable: dict[int, bool] = {}
         self._wrong: set[str] = set()
-        self._address = 0
         self.lose(0.0)
-        self.agent, self.station = self._boot(self.names, {})
+        self.operator: Operator = Operator(self)
+        self.host: Host = Host(self, make_agent, make_station)
+
+    @property
+    def agent(self) -> UserAgent:
+        """That of the process that runs now."""
+        return self.host.agent
+
+    @property
+    def station(self) -> Station:
+        """What performs for it."""
+        return self.host.station
 
     # --- the life --------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Live the whole plan."""
         for name in self.names:
-            self.register(self.names.index(name))
+            self.operator.register(self.names.index(name))
         self.settle()
         self._rest()
         self.memory.begin(self.agent)
@@ -223,7 +226,7 @@ class Town:
         now = self.world.now
         self.traffic.closing = True
         for name in self.names:
-            self._want(name, False)
+            self.operator.want(name, False)
         self.agent.close(now=now)
         self.world.run(now + 10 * TIMER_F)
         if not self.agent.closed:
@@ -253,7 +256,8 @@ class Town:
                 if output is not None or self.agent.next_deadline() != deadline:
                     raise BrokenInvariant(7, f"handle_deadline came early and caused {output}", now)
 
-    def _output(self, output: Command | Event) -> None:
+    def on_output(self, output: Command | Event) -> None:
+        """The agent said something."""
         now = self.world.now
         self.trace.on_output(output, now)
         if isinstance(output, Transmit):
@@ -277,6 +281,15 @@ class Town:
         elif isinstance(output, CloseFlow):
             self.traffic.flow_gone(output.flow)
             self._reliable.pop(output.flow, None)
+
+    def process_ended(self, *, forgets: bool) -> None:
+        """The agent's process is gone, and what was under way with it; the next one knows nothing if it forgets."""
+        self.traffic.excuse()
+        self.claims.forget(self.world.now)
+        self._reliable.clear()
+        if forgets:
+            for name in self.names:
+                self._orphans |= {held.contact for held in self.registrars[0].bindings(name)}
 
     def _handled(self, handled: Handled) -> None:
         self.claims.on_handled(handled)
@@ -349,66 +362,16 @@ class Town:
         layers[:] = [layer for layer in layers if layer[0] is not incident]
         setattr(item, attribute, layers[-1][1])
 
-    # --- what faults do --------------------------------------------------------------------------------------------
+    # --- what faults do to the network and the registrars ----------------------------------------------------------
 
     def name_registrars(self) -> None:
         """The name leads to the registrars."""
         self.world.name(REALM, *(registrar.address[0] for registrar in self.registrars), ttl=self.plan.ttl)
+        self.world.name(BACKUP, self.registrars[-1].address[0], ttl=self.plan.ttl)
 
     def lose(self, probability: float) -> None:
         """Lose datagrams each way; with 0 only those that this life always loses."""
         self.weather.lost_out = self.weather.lost_in = max(probability, self.plan.loss)
-
-    def change_address(self) -> None:
-        """The client's host gets another address, and notices."""
-        self._address += 1
-        self.station.ipv4 = self.weather.client = f"192.0.2.{10 + self._address % 40}"
-        self.traffic.excuse()
-        self.agent.network_changed(now=self.world.now)
-
-    def network_changed(self) -> None:
-        """The host believes that its addresses changed."""
-        self.traffic.excuse()
-        self.agent.network_changed(now=self.world.now)
-
-    def leap(self, seconds: float) -> None:
-        """The host was suspended. Its driver notices when it was for long."""
-        self.leapt += seconds
-        self.world.leap(seconds)
-        if seconds > 30.0:
-            self.network_changed()
-
-    def repeat_time(self) -> None:
-        """The driver's clock goes back; the agent's does not."""
-        self.agent.handle_deadline(now=self.world.now - 5.0)
-
-    def crash(self, *, state: bool) -> None:
-        """The process is killed; another one starts, with all that was said to be remembered, or with nothing."""
-        self._start_again(self.station.stored if state else Stored(), {})
-
-    def _start_again(self, stored: Stored, saved: Snapshot) -> None:
-        known = [name for name in self.agent.names() if name not in self._removed]
-        self.station.crash()
-        self.traffic.excuse()
-        self.claims.forget(self.world.now)
-        self._reliable.clear()
-        if not stored:
-            for name in self.names:
-                self._orphans |= {held.contact for held in self.registrars[0].bindings(name)}
-        self.agent, self.station = self._boot(known, {**stored.snapshot(WALL), **saved})
-        self.station.stored = stored
-        for name in known:
-            if self.claims.wanted[name]:
-                self.agent.register(name, now=self.world.now)
-        self.agent.remove_orphans(now=self.world.now)
-        for status in self.agent.statuses():
-            if status.state is State.REGISTERED and status.expires_at is not None:
-                self.claims.adopted(status.name, status.expires_at, self.world.now)
-
-    def restart(self) -> None:
-        """The process ends in good order, its bindings stay; another one starts with what it saved."""
-        saved = self.agent.snapshot(now=self.world.now, wall=WALL + self.world.now)
-        self._start_again(self.station.stored, saved)
 
     def restart_registrars(self, *, keep: bool) -> None:
         """The registrars start again."""
@@ -417,87 +380,22 @@ class Town:
         for registrar in self.registrars:
             registrar.restart(keep_bindings=keep)
 
-    def change_password(self, who: int, *, right: bool) -> None:
-        """The registrar has another password than the agent for a while."""
+    def change_password(self, who: int, text: str | None = None) -> None:
+        """The registrars have that password of a user from now on; None is the one that the agent has."""
         name = self.names[who]
-        (self._wrong.discard if right else self._wrong.add)(name)
+        self._wrong.add(name)
         for registrar in self.registrars:
-            registrar.users[name] = password(name) if right else "another"
+            registrar.users[name] = self._password(name) if text is None else text
+        self.world.after(IN_FLIGHT, partial(self._agree, name))
 
-    def register(self, who: int) -> None:
-        """The user wants to be registered."""
-        name = self.names[who]
-        self._want(name, True)
-        self._attempt(self.agent.register, name)
+    def _agree(self, name: str) -> None:
+        if self.registrars[0].users[name] == self._password(name):
+            self._wrong.discard(name)
 
-    def unregister(self, who: int, *, everything: bool = False) -> None:
-        """The user does not want to be registered."""
-        name = self.names[who]
-        self._want(name, False)
-        self._attempt(self.agent.unregister, name, all=everything)
-
-    def remove(self, who: int) -> None:
-        """The account is taken away."""
-        self._want(self.names[who], False)
-        self._removed.add(self.names[who])
-        self._attempt(self.agent.remove, self.names[who])
-
-    def add(self, who: int) -> None:
-        """The account comes back."""
-        name = self.names[who]
-        self._removed.discard(name)
-        self._attempt(self.agent.add, self.accounts[name])
-        self.register(who)
-
-    def reload(self, *, changed: int | None = None) -> None:
-        """The configuration is read again; one account may have another Contact from then on."""
-        if changed is not None:
-            account = self.accounts[self.names[changed]]
-            user = "other" if account.contact_user != "other" else None
-            self.accounts[account.name] = replace(account, contact_user=user)
-        known = self.agent.names()
-        self.traffic.excuse()
-        for name in self._removed.intersection(known):
-            # Its removal is not over yet, and it is back again.
-            self._want(name, True)
-        self._removed.clear()
-        self._attempt(self.agent.reload, [self.accounts[name] for name in self.names if name in known])
-
-    def _want(self, name: str, wanted: bool) -> None:
-        self.claims.want(name, wanted, self.world.now)
-        self.traffic.want(name, wanted, self.world.now)
-
-    def _attempt(self, call: Callable[..., None], *args: object, **keywords: object) -> None:
-        try:
-            call(*args, now=self.world.now, **keywords)
-        except LocalProtocolError as error:
-            # Nobody asks before whether the account is there; the answer must be this error and no change.
-            self.trace.note(f"refused: {error}", self.world.now)
-
-    def _boot(self, names: Iterable[str], snapshot: Snapshot) -> tuple[UserAgent, Station]:
-        now = self.world.now
-        self.agents += 1
-        agent = self._make_agent(
-            [self.accounts[name] for name in names],
-            random=Random(_number(self.plan, f"agent {self.agents}")),
-            snapshot=snapshot,
-            now=now,
-            wall=WALL + now,
-            remembers=True,
-        )
-        station = self._make_station(
-            self.world,
-            agent,
-            ipv4=self.weather.client,
-            ipv6=None,
-            on_output=self._output,
-            on_arrival=self.traffic.on_arrival,
-        )
-        return agent, station
-
-
-def _number(plan: Plan, purpose: str) -> int:
-    return Random(f"{plan.seed} {plan.climate} {purpose}").getrandbits(64)
+    def _password(self, name: str) -> str:
+        known = self.accounts[name].password
+        assert isinstance(known, Secret)
+        return known.reveal()
 
 
 def _account(subscriber: Subscriber) -> Account:

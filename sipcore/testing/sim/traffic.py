@@ -65,7 +65,7 @@ class Traffic:
         self._unwanted: dict[str, float] = {}
         self._removals: dict[bytes, int] = {}
         self.call_ids: dict[str, bytes] = {}
-        """The Call-ID of the last REGISTER of each user."""
+        """The Call-ID of the last REGISTER of each user that was no removal."""
         self.closing = False
         """The agent was told to close: only removals may leave."""
         self.ended = False
@@ -98,7 +98,9 @@ class Traffic:
         self._pace(call_id, now)
         to = _header(data, b"To")
         user = to[to.find(b":") + 1 : to.find(b"@")].decode()
-        self.call_ids[user] = call_id
+        if not _removes(data):
+            # A removal may be that of what stood under another registrar before.
+            self.call_ids[user] = call_id
         self._ends(user, call_id, now, removes=_removes(data))
         local = self._local(flow)
         if local is not None and not _removes(data):

@@ -23,7 +23,7 @@ SIP_HEADERS = 28
 """Bytes of IPv4 and UDP headers, which count towards the MTU."""
 
 CAPTURED = 64
-"""Datagrams that an enemy on the path keeps to send them again."""
+"""Datagrams, and messages of streams, that an enemy on the path keeps to send them again."""
 
 
 class Weather(Wire):
@@ -46,7 +46,7 @@ class Weather(Wire):
         self.flipped = 0.0
         """Probability that one bit of a datagram is wrong when it arrives (IPv4 may carry UDP without a checksum)."""
         self.changed = 0.0
-        """Probability that an enemy on the path changes a datagram."""
+        """Probability that an enemy on the path changes a datagram, or what is written to a stream at once."""
         self.repeated = 0.0
         """Probability that he sends an old one once more, behind a new one."""
         self.mtu: int | None = None
@@ -63,6 +63,7 @@ class Weather(Wire):
         self._inside: dict[Address, Address] = {}
         self._public_port = 20000
         self._captured: deque[Datagram] = deque(maxlen=CAPTURED)
+        self._overheard: deque[bytes] = deque(maxlen=CAPTURED)
         self.carried = 0
         self.dropped = 0
         self.damaged = 0
@@ -144,6 +145,17 @@ class Weather(Wire):
     def breaks_after(self, data: bytes) -> int | None:
         """After any byte, if at all."""
         return self.random.randrange(len(data) + 1) if self._happens(self.resets) else None
+
+    def pieces(self, data: bytes) -> list[bytes]:
+        """An enemy on the path writes into streams, too: whole messages, since that is how they are sent."""
+        if self._happens(self.changed):
+            data = _changed(data, self.random)
+        pieces = super().pieces(data)
+        if self.repeated > 0:
+            self._overheard.append(data)
+            if self._happens(self.repeated):
+                pieces += super().pieces(self.random.choice(self._overheard))
+        return pieces
 
 
 def _changed(data: bytes, random: Random) -> bytes:

@@ -234,7 +234,11 @@ class AmiService(Service):
         try:
             await self._server.serve(self._manager, now=self._daemon.driver.now, reload=self._reload)
         finally:
-            self._server.close()
+            self.close()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.close()
 
     def on_event(self, event: Event) -> None:
         """The agent told something."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from sipcore.asterisk.logtext import MODULE, asterisk_log
+from sipcore.asterisk.logtext import MODULE, asterisk_log, refusal_log
 from sipcore.errors import LocalProtocolError
 from sipcore.events import Event, FlowLost, Registered, Rejected, Unregistered
 from sipcore_trio.daemon.services import Service
@@ -31,6 +31,11 @@ class AsteriskLog(Service):
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
+
+    def on_refused(self, error: Exception) -> None:
+        """What Asterisk would write of a fault in the file."""
+        for line in refusal_log(error):
+            self._daemon.log.log(LEVELS[line.level], "%s: %s", MODULE, line.text, extra={"event": "asterisk"})
 
     def on_event(self, event: Event) -> None:
         """What Asterisk would write."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import stat
@@ -27,6 +28,10 @@ __all__ = [
 
 SPARE_DESCRIPTORS = 64
 """Besides connections: standard streams, the event loop's own, UDP sockets, listeners, control sessions."""
+
+
+MAX_FILE = 64 << 20
+"""Bytes of one file of a configuration: as much as all of them may have; a device or a disk image has no end."""
 
 
 class StartError(Exception):
@@ -109,9 +114,12 @@ class SystemFiles:
     """The files of this machine, as a configuration asks for them."""
 
     def read(self, name: str, /) -> bytes:
-        """Raises `OSError`."""
+        """Raises `OSError`, also for what is larger than `MAX_FILE`."""
         with open(name, "rb") as file:
-            return file.read()
+            data = file.read(MAX_FILE + 1)
+        if len(data) > MAX_FILE:
+            raise OSError(errno.EFBIG, f"it is larger than {MAX_FILE >> 20} MiB")
+        return data
 
     def glob(self, pattern: str, /) -> list[str]:
         """As in Asterisk, `*` and `?` match no leading dot."""

@@ -6,6 +6,7 @@ import argparse
 import difflib
 import errno
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +20,10 @@ __all__ = ["main", "parser"]
 
 UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """What is wrong with where the output goes, and not with us."""
+
+
+REMOTE = re.compile(r"-[rRnvq]*+x")
+"""How scripts call Asterisk: -rx, and with it what silences colours or asks for more words."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,8 +64,7 @@ def _call(options: argparse.Namespace) -> int:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     top = parser()
-    if arguments[:1] in (["-rx"], ["-x"]):
-        # As scripts call Asterisk.
+    if arguments and REMOTE.fullmatch(arguments[0]):
         arguments = ["asterisk", *arguments[1:]]
     command = _check_options(top, arguments)
     options, rest = top.parse_known_args(arguments)
@@ -76,7 +80,10 @@ def _check_options(top: Parser, arguments: Sequence[str]) -> Parser:
         if word == "--":
             break
         if not word.startswith("-"):
-            command = command.command(word) or command
+            found = command.command(word)
+            if found is None and command.has_commands():
+                break  # No such command: argparse says which there are.
+            command = found or command
         elif len(word) > 1 and " " not in word and not (word[1].isdigit() or word[1] == "."):
             name = word.partition("=")[0] if word.startswith("--") else word[:2]
             known = command.option_names()
@@ -109,5 +116,3 @@ def _drop_output() -> None:
     # Without this the interpreter complains once more at exit about what it could not write.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-

@@ -67,6 +67,10 @@ class DaemonView:
         """Raises `LocalProtocolError`."""
         return self._daemon.agent.status(name)
 
+    def began(self, name: str) -> float | None:
+        """When its last attempt began. Raises `LocalProtocolError`."""
+        return self._daemon.agent.began(name)
+
     def account(self, name: str) -> Account:
         """Raises `LocalProtocolError`."""
         return self._daemon.agent.account(name)

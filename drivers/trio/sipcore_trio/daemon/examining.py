@@ -44,7 +44,7 @@ def check(options: argparse.Namespace) -> int:
         print(json.dumps([asdict(note) for note in notes], indent=2, ensure_ascii=True))
     else:
         for note in notes:
-            if not options.quiet or note.verdict is not Verdict.USED:
+            if not options.quiet or note.verdict is not Verdict.USED or _is_trap(note, path):
                 print(_text(note))
         print("; ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict))
     if counts[Verdict.REFUSED] or (options.strict and counts[Verdict.UNUSED]):
@@ -90,11 +90,17 @@ def schema(options: argparse.Namespace) -> int:
     return codes.OK
 
 
+def _is_trap(note: OptionNote, path: str) -> bool:
+    # What TOML says of an option that is used is its meaning; what a pjsip.conf says of it is a warning.
+    return bool(note.text) and not path.endswith(native.ENDING)
+
+
 def _text(note: OptionNote) -> str:
     value = "" if note.value is None else f" = {visible(note.value, MAX_SHOWN)}"
-    place = f"[{visible(note.section, MAX_SHOWN)}] " if note.section else ""
+    place = f"[{visible(note.section, MAX_SHOWN)}]" if note.section else ""
+    option = f"{visible(note.option, MAX_SHOWN)}{value}"
     more = f": {visible(note.text, 1000)}" if note.text else ""
-    return f"{note.where}: {place}{visible(note.option, MAX_SHOWN)}{value}: {note.verdict}{more}"
+    return f"{note.where}: {' '.join(filter(None, (place, option)))}: {note.verdict}{more}"
 
 
 def _write(path: str, found: Converted) -> None:

@@ -83,7 +83,8 @@ class Notes(Service):
     def on_reloaded(self) -> None:
         """Also when the file was refused: the service is as ready as before, and the log says why."""
         self._tally.load(self._daemon.agent)
-        self.send("READY=1", self._status())
+        if not self._stopping.is_set():
+            self.send("READY=1", self._status())
 
     def on_stopping(self) -> None:
         """It may take longer than systemd would wait."""
@@ -99,11 +100,17 @@ class Notes(Service):
                 if self._watchdog is not None:
                     nursery.start_soon(self._ping, self._watchdog / 2)
         finally:
-            self._socket.close()
+            self.close()
+
+    def close(self) -> None:
+        """Tell nothing more."""
+        self._socket.close()
 
     async def _tell(self) -> None:
         while not self._stopping.is_set():
             await self._news.wait()
+            if self._stopping.is_set():
+                return  # "stopping" is what is to be read to the end
             self._news = trio.Event()
             self.send(self._status())
             await trio.sleep(STATUS_PAUSE)

@@ -156,7 +156,7 @@ def create(path: str, what: str = "recording") -> int:
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
-        raise StartError(f"{path}: {what}: the file exists already; a {what} needs a new one") from None
+        raise StartError(f"{path}: {what}: nothing is overwritten; name a new file") from None
     except (OSError, ValueError) as error:
         text = error.strerror if isinstance(error, OSError) else None
         raise StartError(f"{path}: {what}: {text or error}") from None

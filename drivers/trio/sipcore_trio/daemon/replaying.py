@@ -40,6 +40,9 @@ SHOWN_LABELS = 5
 MAX_LINE = 400
 """Characters of a line of a difference."""
 
+PLAN_HINT = "; a plan of the simulation is lived again by: python -m sipcore.testing.sim --plan FILE"
+"""Added where the name ends as that of a plan, which stands beside the recording of its life."""
+
 NOTHING = "the recording has no steps: nothing happened to the agent"
 
 
@@ -65,7 +68,8 @@ def replay(options: argparse.Namespace) -> int:
     except _Unusable as error:
         print(f"sipcore: {visible(str(error), 1000)}", file=sys.stderr)
     except ReplayError as error:
-        print(f"sipcore: {visible(f'{options.file}: {error}', 1000)}", file=sys.stderr)
+        hint = PLAN_HINT if options.file.endswith(".json") else ""
+        print(f"sipcore: {visible(f'{options.file}: {error}{hint}', 1000)}", file=sys.stderr)
     except (ConfigError, StartError) as error:
         print(f"sipcore: {error}", file=sys.stderr)
     return codes.USAGE

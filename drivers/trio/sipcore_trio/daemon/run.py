@@ -1,4 +1,4 @@
-"""`sipcore run`: the daemon."""
+"""The daemon: one agent and one driver, from the first registration to the last answer, and what the operator asks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import gc
 import logging
 import random
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
-from types import FrameType
 from typing import Any
 
 import trio
@@ -30,17 +28,17 @@ from sipcore_trio.daemon.checks import (
     load_file,
     raise_descriptors,
 )
-from sipcore_trio.daemon.control import ControlError, ControlSocket, RequestError
-from sipcore_trio.daemon.logs import fault, show_trace, start_logging
+from sipcore_trio.daemon.control import ControlSocket, RequestError
+from sipcore_trio.daemon.logs import fault, show_trace
 from sipcore_trio.daemon.narrator import Narrator, counted, listed
 from sipcore_trio.daemon.recording import RecordedAgent, RecordFile
 from sipcore_trio.daemon.requests import EVERY, Requests
-from sipcore_trio.daemon.services import Service, wanted
+from sipcore_trio.daemon.services import Service
 from sipcore_trio.daemon.state import State
 from sipcore_trio.daemon.tracer import TracedAgent
 from sipcore_trio.driver import Driver, now
 
-__all__ = ["Daemon", "run"]
+__all__ = ["ENDING", "Daemon"]
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 """Signals that end the daemon."""
@@ -54,73 +52,6 @@ STOPS_PER_SECOND = 500
 
 GC_THRESHOLDS = (50_000, 20, 50)
 """Registrations make little garbage in cycles, and a collection visits every object that is not frozen."""
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run until a signal ends it. Whatever is wrong with the arguments or the file is found before anything starts."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the file is about to be read anyway
-    try:
-        for number in ENDING:
-            signal.signal(number, _end_early)
-        return _run(options)
-    except _EndedEarly:
-        return codes.OK
-
-
-class _EndedEarly(BaseException):
-    """A signal came before anything was started."""
-
-
-def _end_early(number: int, frame: FrameType | None) -> None:
-    raise _EndedEarly
-
-
-def _too_late(number: int, frame: FrameType | None) -> None:
-    # In force again behind the daemon's own receiver, when everything is over.
-    pass
-
-
-def _run(options: argparse.Namespace) -> int:
-    log = start_logging(options.log_level, options.log_format)
-    gc.disable()
-    try:
-        profile = PROFILES[options.profile]
-        configuration, warnings = load_file(options.config, profile, strict_permissions=options.strict_permissions)
-        raise_descriptors(descriptors_needed(configuration.accounts))
-        check_addresses(configuration.binds.items())
-        # From the moment that there is something to tidy up, signals wait until the daemon looks at them.
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-        for number in ENDING:
-            signal.signal(number, _too_late)
-        control = ControlSocket(options.control)
-        try:
-            record = RecordFile.wanted(options.record, options.record_limit, log)
-        except StartError:
-            control.close()
-            raise
-    except (ConfigError, StartError, ControlError) as error:
-        print(f"sipcore: {error}", file=sys.stderr)
-        return codes.USAGE
-    for warning in warnings:
-        log.warning("%s", visible(warning, 1000))
-    daemon = Daemon(options, configuration, control, log, record)
-    del configuration  # the accounts live on in the agent, the rest may go
-    try:
-        try:
-            daemon.services = wanted(daemon)
-        except (ConfigError, StartError) as error:
-            print(f"sipcore: {error}", file=sys.stderr)
-            return codes.USAGE
-        trio.run(daemon.main)
-        if daemon.recorder is not None:
-            daemon.recorder.close_file()
-    finally:
-        control.close()
-        if record is not None:
-            record.close()
-        if daemon.state is not None:
-            daemon.state.close()
-    return daemon.code
 
 
 class Daemon:
@@ -349,16 +280,23 @@ class Daemon:
             self.log.info("stopped")
 
     async def _signals(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
-        async for number in signals:
-            if number == signal.SIGHUP:
-                # When it is refused that was logged, and nothing changed.
-                with suppress(RequestError):
-                    await self.reload()
-            elif self._stopping.is_set():
-                self.log.warning("stopped by a second %s: the bindings left stand until they lapse", _name(number))
-                scope.cancel()
-            else:
-                self._stopping.set()
+        async with trio.open_nursery() as nursery:
+            async for number in signals:
+                if number == signal.SIGHUP:
+                    # One that waits reads the file later than this signal came, so that it serves for both. A file
+                    # that is slow to read does not keep the other signals waiting.
+                    if not self._reloading.statistics().tasks_waiting:
+                        nursery.start_soon(self._guarded, self._reload_on_signal)
+                elif self._stopping.is_set():
+                    self.log.warning("stopped by a second %s: the bindings left stand until they lapse", _name(number))
+                    scope.cancel()
+                else:
+                    self._stopping.set()
+
+    async def _reload_on_signal(self) -> None:
+        # When it is refused that was logged, and nothing changed.
+        with suppress(RequestError):
+            await self.reload()
 
     async def reload(self) -> tuple[int, list[str]]:
         """Read the file again and change what changed; returns how many registrations there are now, and warnings.
@@ -369,9 +307,11 @@ class Daemon:
             options = self.options
             self._each("on_reloading")
             try:
-                # In a thread: a large file takes its time, and refreshes are due meanwhile.
+                # In a thread: a large file takes its time, and refreshes are due meanwhile. One that never ends (a file
+                # on a server that is gone) is left to itself when the daemon ends.
                 configuration, warnings = await trio.to_thread.run_sync(
-                    lambda: load_file(options.config, self.profile, strict_permissions=options.strict_permissions)
+                    lambda: load_file(options.config, self.profile, strict_permissions=options.strict_permissions),
+                    abandon_on_cancel=True,
                 )
                 if self._stopping.is_set():
                     raise RequestError("the daemon is stopping")
@@ -384,6 +324,8 @@ class Daemon:
                 self.loaded = self.driver.now()
             except (ConfigError, StartError, LocalProtocolError) as error:
                 self.log.error("reload refused, nothing changed: %s", visible(str(error), 1000))
+                for service in self.services:
+                    self._tell(service, service.on_refused, error)
                 raise RequestError(str(error), codes.USAGE) from None
             except RequestError:
                 raise

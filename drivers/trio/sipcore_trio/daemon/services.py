@@ -1,9 +1,10 @@
 """What runs beside the registrations and may fail without them: AMI, metrics, health, notes to systemd.
 
 Theory of operation. A service is made before anything is started, so that a port that is taken or a wrong value ends
-`sipcore run` with one line. It then runs in a task of its own as long as the daemon does, removals included, is told
-each event after the log was, and is told when the daemon has started, reloads and stops. Hooks do not wait; what takes
-time belongs to `run`. A service that raises is dropped with one line of the log, and the registrations go on.
+`sipcore run` with one line, and closes what was made before it. It then runs in a task of its own as long as the daemon
+does, removals included, is told each event after the log was, and is told when the daemon has started, reloads and
+stops. Hooks do not wait; what takes time belongs to `run`. A service that raises is dropped with one line of the log,
+and the registrations go on.
 
 To add one: subclass `Service`, write `make(daemon)`, and name both in `SERVICES` beside the option that asks for it.
 """
@@ -42,11 +43,17 @@ class Service:
     def on_reloading(self) -> None:
         """The configuration is about to be read again."""
 
+    def on_refused(self, error: Exception) -> None:
+        """It was read, and refused for that; nothing changed. `on_reloaded` comes all the same."""
+
     def on_reloaded(self) -> None:
         """It was read, or refused."""
 
     def on_stopping(self) -> None:
         """The bindings are about to be removed, or kept."""
+
+    def close(self) -> None:
+        """Let go of what making it took, such as a listener. Does no harm twice; `run` may never have been called."""
 
 
 SERVICES: tuple[tuple[str, str], ...] = (
@@ -66,12 +73,18 @@ SERVICES: tuple[tuple[str, str], ...] = (
 
 
 def wanted(daemon: Daemon) -> tuple[Service, ...]:
-    """The services that the options ask for. Raises `StartError` and `ConfigError`."""
+    """The services that the options ask for. Raises `StartError` and `ConfigError`, and then those that were made
+    before are closed."""
     found: list[Service] = []
-    for option, maker in SERVICES:
-        if not option or getattr(daemon.options, option):
-            module, _, name = maker.partition(":")
-            service: Service | None = getattr(import_module(module), name)(daemon)
-            if service is not None:
-                found.append(service)
+    try:
+        for option, maker in SERVICES:
+            if not option or getattr(daemon.options, option):
+                module, _, name = maker.partition(":")
+                service: Service | None = getattr(import_module(module), name)(daemon)
+                if service is not None:
+                    found.append(service)
+    except BaseException:
+        for service in reversed(found):
+            service.close()
+        raise
     return tuple(found)

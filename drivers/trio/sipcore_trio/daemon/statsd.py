@@ -67,7 +67,11 @@ class StatsD(Service):
                 for gauge, number in self._told.items():
                     self._send(gauge, str(number))
         finally:
-            self._socket.close()
+            self.close()
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._socket.close()
 
     def on_started(self) -> None:
         """All at 0, then what there is."""

@@ -85,7 +85,7 @@ class StateStore:
         try:
             rows = self._database.execute("SELECT name, record FROM registration").fetchall()
             records = {name: json.loads(text) for name, text in rows}
-        except (sqlite3.DatabaseError, ValueError) as error:
+        except (sqlite3.DatabaseError, ValueError, RecursionError) as error:
             raise _damaged(self.path, error) from None
         # Whatever else stands in one is looked at by the agent.
         return {name: record for name, record in records.items() if isinstance(record, dict)}

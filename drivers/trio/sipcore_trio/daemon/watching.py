@@ -67,6 +67,8 @@ def _as_table(lines: Iterator[Line]) -> None:
                 item = line["registration"]
                 known[item["name"]] = item
             complete = complete or "complete" in line
+            if "note" in line:
+                live.console.print(f"sipcore: {line['note']}", markup=False, highlight=False)
             if complete:
                 live.update(rich_table(known.values(), time.time(), compact=True), refresh=True)
 

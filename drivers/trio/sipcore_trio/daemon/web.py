@@ -71,7 +71,7 @@ class Web(Service):
             for address, pages in wanted.items():
                 self._servers.append(Server(address, pages, daemon.log))
         except StartError:
-            self._close()
+            self.close()
             raise
 
     def on_event(self, event: Event) -> None:
@@ -100,9 +100,10 @@ class Web(Service):
                 for server in self._servers:
                     nursery.start_soon(server.serve)
         finally:
-            self._close()
+            self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Stop listening."""
         for server in self._servers:
             server.close()
 

@@ -44,6 +44,10 @@ class Parser(argparse.ArgumentParser):
         """All options of this command."""
         return [name for action in self._actions for name in action.option_strings]
 
+    def has_commands(self) -> bool:
+        """Whether there are commands below this one."""
+        return any(isinstance(action, argparse._SubParsersAction) for action in self._actions)
+
     def command(self, name: str) -> Parser | None:
         """The command of that name below this one."""
         for action in self._actions:
@@ -79,7 +83,9 @@ def default_control() -> str:
 
 def add_control(command: argparse.ArgumentParser) -> None:
     """The option `--control`."""
-    command.add_argument("--control", default=default_control(), metavar="PATH", help=f"default: {default_control()}")
+    # argparse takes a percent sign in a help text for a name of its own.
+    shown = default_control().replace("%", "%%")
+    command.add_argument("--control", default=default_control(), metavar="PATH", help=f"default: {shown}")
 
 
 def add_profile(command: argparse.ArgumentParser) -> None:

@@ -20,8 +20,8 @@ DEFAULT_RECORD_LIMIT = 256 << 20
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    run = commands.add_parser("run", help="keep the registrations of a pjsip.conf alive", allow_abbrev=False)
-    run.add_argument("-c", "--config", required=True, metavar="FILE", help="pjsip.conf")
+    run = commands.add_parser("run", help="keep the registrations of a configuration alive", allow_abbrev=False)
+    run.add_argument("-c", "--config", required=True, metavar="FILE", help="pjsip.conf, or a .toml")
     add_profile(run)
     add_control(run)
     run.add_argument("--trace", action="store_true", help="print every message to stderr, credentials masked")
@@ -79,4 +79,4 @@ def add(commands: Commands) -> None:
     run.add_argument(
         "--ami", type=listening_address, metavar="HOST:PORT", help="with --manager: where; :5038 is loopback"
     )
-    run.set_defaults(call="sipcore_trio.daemon.run:run")
+    run.set_defaults(call="sipcore_trio.daemon.starting:run")
