@@ -91,7 +91,7 @@ def _summary(case: _Case) -> str:
         failed = f"; the refresh failed {_times(status.attempt)} so far" if status.attempt else ""
         return f"{name} is registered at {status.server or 'the registrar'}, for {since} now{until}{failed}."
     if status.state is State.REJECTED:
-        count = f" after {_times(status.attempt)}" if status.attempt > 1 else ""
+        count = f" {_times(status.attempt)} in a row" if status.attempt > 1 else ""
         return f"{name} is not registered: it was rejected{count}, {since} ago."
     if status.state is State.STOPPED:
         return f"{name} is stopped: it was removed from the configuration."

@@ -429,7 +429,7 @@ def test_a_trace_to_a_full_or_closed_stderr_ends_nothing(
 
 def test_a_look_that_fails_ends_nothing(registrar: Ports, config: Config, environment: dict[str, str]) -> None:
     config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}"))
-    program = FAULTY.format(fault="run._to_stderr = broken")
+    program = FAULTY.format(fault="run.show_trace = broken")
     daemon = subprocess.Popen([sys.executable, "-c", program, *config.arguments("--trace")], env=environment)
     try:
         registrar.process.wait_for("200 OK")
@@ -474,12 +474,12 @@ def test_a_signal_before_anything_is_started(
 
 EARLY = """
 import os, sys
-from sipcore_trio.daemon import cli, run
-real = run.{module}
+from sipcore_trio.daemon import cli, starting
+real = starting.{module}
 def signalled(*arguments, **keywords):
     os.kill(os.getpid(), {number})
     return real(*arguments, **keywords)
-run.{module} = signalled
+starting.{module} = signalled
 sys.exit(cli.main(sys.argv[1:]))
 """
 """The daemon, with a signal to itself at one step of its start."""

@@ -171,3 +171,35 @@ def test_each_listener_is_closed_when_a_later_service_cannot_start(
         check=False,
     )  # fmt: skip
     assert (ended.returncode, ended.stdout) == (2, "sockets left: 0\n"), ended.stderr
+
+
+def test_a_reload_that_is_not_read_in_time_is_refused(
+    registrar: Ports, config: Config, environment: dict[str, str]
+) -> None:
+    """A file that never ends, such as one on a server that is gone, keeps later reloads waiting no longer than that."""
+    config.write(entry("alice", f"sip:127.0.0.1:{registrar.udp}"))
+    fault = """
+import os
+from sipcore_trio.daemon import run
+run.READ_WITHIN = 0.2
+
+class Reloads(Told):
+    async def run(self):
+        os.unlink(self.daemon.options.config)
+        os.mkfifo(self.daemon.options.config)
+        for _ in range(2):
+            try:
+                await self.daemon.reload()
+            except run.RequestError as error:
+                self.say(str(error))
+        signal.raise_signal(signal.SIGTERM)
+
+    def on_event(self, event):
+        pass
+
+Told = Reloads
+"""
+    ended = serve(config, environment, "    pass\n" + fault)
+    assert ended.returncode == 0
+    assert ended.stdout.count(f"{config.path}: file: is not read within 0.2 s") == 2
+    assert ended.stderr.count("reload refused, nothing changed") == 2

@@ -21,6 +21,9 @@ NEEDED = ("trio",)
 
 def main() -> int:
     """Run the command and return its exit status; 2 when what it needs is not installed."""
+    if sys.argv[1:2] == ["run"] and hasattr(signal, "SIGHUP"):
+        # It means reload, and the file is about to be read anyway.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
         # At once: an exception in the middle of an import can end anywhere.

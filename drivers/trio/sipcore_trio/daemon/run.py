@@ -47,6 +47,10 @@ STOP_WITHIN = 10.0
 """Seconds for the answers to un-REGISTER when nobody says how many: less than systemd waits before it kills, and enough
 for three copies of each."""
 
+READ_WITHIN = 300.0
+"""Seconds to read a configuration at a reload: ten times what a hundred thousand registrations take, and an end for a
+file on a server that is gone."""
+
 STOPS_PER_SECOND = 500
 """A second more for each so many registrations: few registrars are slower than that."""
 
@@ -176,6 +180,8 @@ class Daemon:
         # The registrations matter more than what looks at them.
         self.log.error("internal error, %s ends: %s", service.name, fault(error))
         self.services = tuple(one for one in self.services if one is not service)
+        with suppress(Exception):
+            service.close()
 
     def _each(self, hook: str) -> None:
         for service in self.services:
@@ -309,10 +315,11 @@ class Daemon:
             try:
                 # In a thread: a large file takes its time, and refreshes are due meanwhile. One that never ends (a file
                 # on a server that is gone) is left to itself when the daemon ends.
-                configuration, warnings = await trio.to_thread.run_sync(
-                    lambda: load_file(options.config, self.profile, strict_permissions=options.strict_permissions),
-                    abandon_on_cancel=True,
-                )
+                with trio.fail_after(READ_WITHIN):
+                    configuration, warnings = await trio.to_thread.run_sync(
+                        lambda: load_file(options.config, self.profile, strict_permissions=options.strict_permissions),
+                        abandon_on_cancel=True,
+                    )
                 if self._stopping.is_set():
                     raise RequestError("the daemon is stopping")
                 raise_descriptors(descriptors_needed(configuration.accounts))
@@ -327,6 +334,10 @@ class Daemon:
                 for service in self.services:
                     self._tell(service, service.on_refused, error)
                 raise RequestError(str(error), codes.USAGE) from None
+            except trio.TooSlowError:
+                text = f"{options.config}: file: is not read within {READ_WITHIN:g} s"
+                self.log.error("reload refused, nothing changed: %s", text)
+                raise RequestError(text, codes.USAGE) from None
             except RequestError:
                 raise
             except Exception as error:
