@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from sipcore_trio.daemon import cli, client
-from tests.daemon.conftest import SYSTEM, Config, Ports, Process, entry
+from tests.daemon.conftest import PATIENCE, SYSTEM, Config, Ports, Process, entry
 from tests.secrecy import PASSWORD
 
 CANARY = PASSWORD
@@ -455,20 +455,19 @@ def test_a_signal_before_anything_is_started(
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert ended.stderr is not None
     try:
-        assert ended.stderr is not None
         if code is None:
             assert "1 registration, profile" in ended.stderr.readline()
             ended.terminate()
-        output = ended.stderr.read()
-        assert ended.wait(30) == 0
+        _, output = ended.communicate(timeout=PATIENCE)
+        assert ended.returncode == 0
         assert ("stopping" in output) is (code is None)
         assert "Traceback" not in output
         assert not Path(config.control).exists()
     finally:
         ended.kill()
         ended.wait()
-        assert ended.stderr is not None
         ended.stderr.close()
 
 
