@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
-from random import Random
 from typing import Final, NamedTuple
 
 from sipcore.agent import UserAgent
@@ -21,6 +20,7 @@ from sipcore.commands import Command, Transmit
 from sipcore.errors import RemoteProtocolError, ReplayError
 from sipcore.events import Event, InboundRequest
 from sipcore.flows import Flow
+from sipcore.replay.dice import PlayedDice
 from sipcore.replay.document import VERSION, framers
 from sipcore.replay.images import capture
 from sipcore.replay.labels import Labels, Secrets, Vault
@@ -151,7 +151,7 @@ class _Player:
         self._vault = vault
         self._note = note
         self._reader: Reader = segment.reader(vault)
-        self._dice = _Dice()
+        self._dice = PlayedDice()
         self._agent = restored(self._reader, _PlayedAgent, self._dice, last=segment.last)
         self._agent.begin()
         self._requests: dict[int, Request] = {}
@@ -305,35 +305,6 @@ class _BoundedTimers(Timers):
         if self.left < 0:
             raise ReplayError("a deadline is due again and again")
         return super().pop(now)
-
-
-class _Dice(Random):
-    """The recorded random numbers. Where others are asked for, something is given and the difference shows."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
-        self._draws: list[Draw] = []
-        self.drawn: tuple[Draw, ...] = ()
-
-    def load(self, draws: Sequence[Draw]) -> None:
-        """What the next input draws."""
-        self._draws = list(reversed(draws))
-        self.drawn = ()
-
-    def getrandbits(self, k: int, /) -> int:
-        """See `random.Random`."""
-        return int(self._draw(f"getrandbits:{k}", 0))
-
-    def random(self) -> float:
-        """See `random.Random`."""
-        return float(self._draw("random", 0.5))
-
-    def _draw(self, kind: str, otherwise: int | float) -> int | float:
-        value = otherwise
-        if self._draws and self._draws[-1][0] == kind:
-            value = self._draws.pop()[1]
-        self.drawn += ((kind, value),)
-        return value
 
 
 class _Shown(Writer):

@@ -19,6 +19,7 @@ from sipcore.config import Account
 from sipcore.errors import ReplayError
 from sipcore.events import Event, Identify, InboundRequest
 from sipcore.flows import Flow
+from sipcore.replay.dice import NotedDice
 from sipcore.replay.document import Ending, Part, document
 from sipcore.replay.images import capture
 from sipcore.replay.log import Endpoint, Entry, Proof, Raised, note_event
@@ -117,7 +118,7 @@ class RecordingAgent(UserAgent):
         """Why nothing is recorded any more, when the agent holds what cannot be recorded."""
         self.sink_error: str | None = None
         """Why the lines of the last `start_sink` ended early: something cannot be recorded, or the sink raised."""
-        self._dice = _Dice(random)
+        self._dice = NotedDice(random)
         self._log: list[Entry] = []
         self._dice.note_in(self._log)
         super().__init__(
@@ -427,35 +428,6 @@ class RecordingAgent(UserAgent):
 
     def _failed(self, error: Exception) -> None:
         self._log.append(Raised(error))
-
-
-class _Dice(Random):
-    """Random numbers of another source, each noted."""
-
-    def __init__(self, source: Random) -> None:
-        # With a seed, so that it asks the system for none.
-        super().__init__(0)
-        self._bits = source.getrandbits
-        self._float = source.random
-        self._note: Callable[[Entry], object] = [].append
-
-    def note_in(self, log: list[Entry]) -> None:
-        """From now on draws are noted there."""
-        self._note = log.append
-
-    def getrandbits(self, k: int, /) -> int:
-        """See `random.Random`."""
-        value = self._bits(k)
-        note = self._note
-        note(k)
-        note(value)
-        return value
-
-    def random(self) -> float:
-        """See `random.Random`."""
-        value = self._float()
-        self._note(value)
-        return value
 
 
 def _kept(data: bytes | bytearray | memoryview) -> bytes:

@@ -201,7 +201,7 @@ CALLS = {
     "auth/nonces.py: Nonces.accept": "our own writing: its tag was right",
     "auth/sha512_256.py: _derive_initial": "a constant",
     "replay/recording.py: _draw": "up to four ASCII digits; the expression matched them",
-    "replay/player.py: _Dice.getrandbits": "a number of a recording, checked when it was read",
+    "replay/dice.py: PlayedDice.getrandbits": "a number of a recording, checked when it was read",
     "replay/player.py: _plain": "a float without a fraction, so neither infinite nor NaN",
     "replay/ladder.py: draw": "a float of bounded size",
     "replay/ladder.py: _time_of_day": "the same",

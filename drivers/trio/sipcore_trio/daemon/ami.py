@@ -22,6 +22,7 @@ from sipcore.settings import Verdict
 from sipcore.syntax.grammar import visible
 from sipcore.values import Address, format_address
 from sipcore_sync.sockets import error_text, listen_streams
+from sipcore_trio.daemon.accepting import accept
 from sipcore_trio.daemon.checks import StartError, SystemFiles, check_permissions
 from sipcore_trio.daemon.console import DaemonView
 from sipcore_trio.daemon.control import RequestError
@@ -68,12 +69,7 @@ class AmiServer:
         acceptor = trio.SocketListener(trio.socket.from_stdlib_socket(self._listener))
         async with trio.open_nursery() as nursery:
             while True:
-                try:
-                    stream = await acceptor.accept()
-                except OSError:
-                    # Out of descriptors: the registrations need them more. It is tried again when some may be free.
-                    await trio.sleep(1.0)
-                    continue
+                stream = await accept(acceptor)
                 session = _admit(manager, stream.socket, now())
                 if session is None:
                     stream.socket.close()

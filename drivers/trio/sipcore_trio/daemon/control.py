@@ -17,6 +17,7 @@ from typing import Any
 
 import trio
 
+from sipcore_trio.daemon.accepting import accept
 from sipcore_trio.daemon.logs import LOGGER, fault
 
 __all__ = ["ControlError", "ControlSocket", "Handler", "RequestError"]
@@ -97,12 +98,7 @@ class ControlSocket:
         async with trio.open_nursery() as nursery:
             task_status.started()
             while True:
-                try:
-                    stream = await listener.accept()
-                except OSError:
-                    # Out of descriptors: others need them more. It is tried again when some may be free.
-                    await trio.sleep(1.0)
-                    continue
+                stream = await accept(listener)
                 if self._sessions >= MAX_SESSIONS or not _same_user(stream):
                     stream.socket.close()
                     continue

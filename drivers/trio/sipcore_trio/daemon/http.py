@@ -17,6 +17,7 @@ import trio
 
 from sipcore.syntax.grammar import visible
 from sipcore.values import format_address
+from sipcore_trio.daemon.accepting import accept
 from sipcore_trio.daemon.checks import StartError
 from sipcore_trio.daemon.logs import fault
 
@@ -83,12 +84,7 @@ class Server:
         acceptor = trio.SocketListener(trio.socket.from_stdlib_socket(self._listener))
         async with trio.open_nursery() as nursery:
             while True:
-                try:
-                    stream = await acceptor.accept()
-                except OSError:
-                    # Out of descriptors: the registrations need them more. It is tried again when some may be free.
-                    await trio.sleep(1.0)
-                    continue
+                stream = await accept(acceptor)
                 if self._sessions >= MAX_SESSIONS:
                     stream.socket.close()
                     continue
